@@ -1,0 +1,72 @@
+/** The engine's lifecycle as its callers see it: plain values in, plain values out. One file per verb beside this one. */
+import type { CgroupRecord } from '../cgroups/types.ts'
+import type { Process } from '../spec/types.ts'
+
+/** Where state lives and how cgroups are driven; the same for all verbs of one caller. */
+export interface Engine {
+  /** Folder of the state of this boot, 0700: /run/wherry-oci, rootless $XDG_RUNTIME_DIR/wherry-oci. */
+  readonly root: string
+  readonly systemdCgroup: boolean
+  /** One line for the log: things the user should know and that are no error. */
+  readonly warn: (message: string) => void
+}
+
+/** runtime-spec 1.2, "State". */
+export type Status = 'creating' | 'created' | 'running' | 'paused' | 'stopped'
+
+/** A process that a reused pid cannot impersonate: field 22 of /proc/PID/stat (clock ticks since boot), proc_pid_stat(5). */
+export interface ProcessId {
+  readonly pid: number
+  readonly startTime: number
+}
+
+/** state.json: written whole (temporary, fsync, rename). What only the kernel knows (status) is not in it. */
+export interface ContainerRecord {
+  readonly version: 1
+  readonly id: string
+  /** The runtime-spec version of the config. */
+  readonly ociVersion: string
+  /** Absolute. */
+  readonly bundle: string
+  readonly rootfs: string
+  /** RFC 3339 with nanoseconds, UTC. */
+  readonly created: string
+  /** Name or uid of who created it, for `list`. */
+  readonly owner: string
+  readonly annotations: Readonly<Record<string, string>>
+  /** Absent until init exists (status `creating`). */
+  readonly init?: ProcessId
+  readonly cgroup: CgroupRecord
+}
+
+export interface ContainerState extends ContainerRecord {
+  readonly status: Status
+}
+
+/** A terminal's master is sent, with SCM_RIGHTS, to a listening unix socket (`path`) or over a connected one (`fd`). */
+export type Console = { readonly socket: string } | { readonly fd: number }
+
+export interface CreateOptions {
+  readonly id: string
+  readonly bundle: string
+  readonly console?: Console
+  readonly pidFile?: string
+  /** A unix socket that gets a pidfd of init with SCM_RIGHTS. */
+  readonly pidfdSocket?: string
+  readonly noPivot: boolean
+  readonly noNewKeyring: boolean
+  /** How many descriptors from 3 on the container inherits besides 0–2; LISTEN_FDS counts too. */
+  readonly preserveFds: number
+}
+
+export interface ExecOptions {
+  readonly id: string
+  readonly process: Process
+  readonly console?: Console
+  readonly pidFile?: string
+  readonly pidfdSocket?: string
+  readonly preserveFds: number
+  /** Path of a sub-cgroup below the container's, per controller (v1) or '' (v2); runc exec --cgroup. */
+  readonly cgroups: Readonly<Record<string, string>>
+  readonly ignorePaused: boolean
+}

@@ -1,0 +1,224 @@
+/**
+ * The assembler of syscall programs. Operations are appended in order; the result of one can be an argument of later ones;
+ * each goes on by the sign of its result. See ARCHITECTURE.md, "Syscall programs".
+ */
+import { ERRNO, type ErrnoName } from '../sys/abi/errno.ts'
+import type { Arch, SyscallName } from '../sys/abi/syscalls.ts'
+import { PAGE, PAGE_SIZE } from './layout.ts'
+import { Label, type Next, type Op } from './op.ts'
+import { type Block, Cell, type Operand, Ref } from './operand.ts'
+
+export interface OpOptions {
+  /** Where the result is stored; without it a cell of its own. */
+  readonly into?: Ref | Cell
+  /** Bytes of the result that are stored. */
+  readonly width?: 4 | 8
+  readonly positive?: Next
+  readonly zero?: Next
+  readonly negative?: Next
+  /** Errors after which the program goes on as after success (or at a label). */
+  readonly tolerate?: readonly ErrnoName[] | Readonly<Partial<Record<ErrnoName, Label>>>
+  readonly during?: string
+}
+
+const MINUS_ONE = -1n
+
+export class Program {
+  readonly arch: Arch
+  readonly ops: Op[] = []
+  readonly blocks: Block[] = []
+  /** The page shared with the parent, see page.ts. */
+  readonly page: Ref = new Ref({ bytes: undefined, size: PAGE_SIZE, align: PAGE_SIZE, pointers: [], fixed: PAGE })
+  /** Printed before each op that has no text of its own. */
+  during: string | undefined
+  readonly #strings = new Map<string, Ref>()
+  #cells = 0
+
+  constructor(arch: Arch) {
+    this.arch = arch
+  }
+
+  /** The bytes, in memory of the program's own. */
+  bytes(bytes: Uint8Array, align = 1): Ref {
+    return this.#block({ bytes, size: bytes.length, align, pointers: [] })
+  }
+
+  /** `size` zero bytes. */
+  buffer(size: number, align = 8): Ref {
+    return this.#block({ bytes: undefined, size, align, pointers: [] })
+  }
+
+  /** The text with a NUL behind; the same text is kept once, so it must not be written to. */
+  string(text: string): Ref {
+    const known = this.#strings.get(text)
+    if (known !== undefined) return known
+    if (text.includes('\0')) throw new TypeError(`a NUL byte in ${JSON.stringify(text)}`)
+    const ref = this.bytes(Buffer.from(`${text}\0`))
+    this.#strings.set(text, ref)
+    return ref
+  }
+
+  /** Consecutive 64-bit words: a struct or an array; a string or a Ref becomes its address, a Cell is refused (store into the word instead). */
+  words(values: readonly Exclude<Operand, Cell>[]): Ref {
+    const bytes = Buffer.alloc(values.length * 8)
+    const pointers: { offset: number; to: Ref }[] = []
+    for (const [index, value] of values.entries()) {
+      if (typeof value === 'number' || typeof value === 'bigint') bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)), index * 8)
+      else pointers.push({ offset: index * 8, to: this.address(value) })
+    }
+    return this.#block({ bytes, size: bytes.length, align: 8, pointers })
+  }
+
+  /** The NULL-terminated array of strings that execve(2) takes. */
+  strings(values: readonly string[]): Ref {
+    return this.words([...values, 0])
+  }
+
+  cell(name?: string, initial: number | bigint = 0): Cell {
+    this.#cells += 1
+    return new Cell(this.words([initial]), name ?? `v${this.#cells}`)
+  }
+
+  /** The cell at `offset` of the shared page: the parent sees it. */
+  shared(offset: number, name: string): Cell {
+    return new Cell(this.page.plus(offset), name)
+  }
+
+  address(value: string | Uint8Array | Ref): Ref {
+    return value instanceof Ref ? value : typeof value === 'string' ? this.string(value) : this.bytes(value)
+  }
+
+  /** Appends a system call. What it returns holds the result when the program runs. */
+  call(name: SyscallName, args: readonly Operand[], options: OpOptions = {}): Cell {
+    const result = options.into instanceof Cell ? options.into : new Cell(options.into ?? this.buffer(8), `v${++this.#cells}`)
+    const tolerated = Object.entries(
+      Array.isArray(options.tolerate) ? Object.fromEntries(options.tolerate.map((code) => [code, undefined])) : (options.tolerate ?? {}),
+    ) as [ErrnoName, Label | undefined][]
+    if (tolerated.length === 0) {
+      this.#append(name, args, result.ref, options)
+      return result
+    }
+    if (options.width === 4) throw new Error(`${name}: a tolerated error is told from a result of eight bytes`)
+    const judge = new Label()
+    const after = new Label()
+    const op = this.#append(name, args, result.ref, {
+      ...options,
+      positive: options.positive ?? after,
+      zero: options.zero ?? after,
+      negative: judge,
+    })
+    this.place(judge)
+    for (const [index, [code, label]] of tolerated.entries()) {
+      const last = index === tolerated.length - 1
+      const otherwise: Next = last ? (options.negative ?? 'fail') : 'next'
+      this.#append('compute', [result, MINUS_ONE, 1, 0, ERRNO[code]], undefined, {
+        positive: otherwise,
+        negative: otherwise,
+        zero: label ?? after,
+        judges: { op, offset: -ERRNO[code] },
+      })
+    }
+    this.place(after)
+    return result
+  }
+
+  /** Appends ((value & mask) * factor) + addend + constant; goes on by its sign as a call does. */
+  compute(
+    value: Ref | Cell,
+    {
+      mask = MINUS_ONE,
+      factor = 1,
+      addend,
+      constant = 0,
+    }: { mask?: bigint | number; factor?: number; addend?: Cell; constant?: number | bigint } = {},
+    options: OpOptions = {},
+  ): Cell {
+    const source = value instanceof Cell ? value : new Cell(value, 'memory')
+    const result = options.into instanceof Cell ? options.into : new Cell(options.into ?? this.buffer(8), `v${++this.#cells}`)
+    this.#append('compute', [source, mask, factor, addend ?? 0, constant], result.ref, {
+      positive: 'next',
+      negative: 'next',
+      zero: 'next',
+      ...options,
+    })
+    return result
+  }
+
+  /** Compares memory with a constant; without labels goes on behind. */
+  compare(
+    value: Ref | Cell,
+    constant: number | bigint,
+    { mask = MINUS_ONE, equal = 'next', otherwise = 'next' }: { mask?: bigint | number; equal?: Next; otherwise?: Next },
+  ): void {
+    const source = value instanceof Cell ? value : new Cell(value, 'memory')
+    this.#append('compute', [source, mask, 1, 0, -BigInt(constant)], undefined, { positive: otherwise, negative: otherwise, zero: equal })
+  }
+
+  /** Copies eight bytes. */
+  copy(from: Ref | Cell, to: Ref | Cell, width: 4 | 8 = 8): void {
+    this.compute(from, {}, { into: to, width })
+  }
+
+  set(to: Ref | Cell, value: number | bigint, width: 4 | 8 = 8): void {
+    this.#append('compute', [0, 0, 0, 0, value], to instanceof Cell ? to.ref : to, {
+      positive: 'next',
+      negative: 'next',
+      zero: 'next',
+      width,
+    })
+  }
+
+  label(): Label {
+    return new Label()
+  }
+
+  place(label: Label): void {
+    if (label.index !== undefined) throw new Error('a label is placed twice')
+    label.index = this.ops.length
+  }
+
+  jump(label: Label): void {
+    this.#append('compute', [0, 0, 0, 0, 0], undefined, { positive: label, zero: label, negative: label })
+  }
+
+  /** A child by clone(2) whose code is `body`, which must not run off its end. Returns the child's pid. */
+  fork(body: () => void, { flags = 17 /* SIGCHLD */, ...options }: OpOptions & { flags?: number } = {}): Cell {
+    const child = new Label()
+    const after = new Label()
+    const pid = this.call('clone', [flags, 0, 0, 0, 0], { ...options, zero: child, positive: after })
+    this.place(child)
+    body()
+    this.place(after)
+    return pid
+  }
+
+  exit(status: Operand): void {
+    this.#append('exit_group', [status], undefined, {})
+  }
+
+  #append(
+    call: SyscallName | 'compute',
+    args: readonly Operand[],
+    result: Ref | undefined,
+    options: OpOptions & { judges?: Op['judges'] },
+  ): Op {
+    const op: Op = {
+      call,
+      args: args.map((arg) => (typeof arg === 'string' || arg instanceof Uint8Array ? this.address(arg) : arg)),
+      result,
+      width: options.width ?? 8,
+      positive: options.positive ?? 'next',
+      zero: options.zero ?? 'next',
+      negative: options.negative ?? 'fail',
+      during: options.during ?? this.during,
+      judges: options.judges,
+    }
+    this.ops.push(op)
+    return op
+  }
+
+  #block(block: Block): Ref {
+    this.blocks.push(block)
+    return new Ref(block)
+  }
+}
