@@ -19,6 +19,8 @@ export interface OpOptions {
   /** Errors after which the program goes on as after success (or at a label). */
   readonly tolerate?: readonly ErrnoName[] | Readonly<Partial<Record<ErrnoName, Label>>>
   readonly during?: string
+  /** What the printer calls the result: `rootfd`. */
+  readonly name?: string
 }
 
 const MINUS_ONE = -1n
@@ -76,7 +78,7 @@ export class Program {
 
   cell(name?: string, initial: number | bigint = 0): Cell {
     this.#cells += 1
-    return new Cell(this.words([initial]), name ?? `v${this.#cells}`)
+    return new Cell(this.words([initial]), name ?? `c${this.#cells}`)
   }
 
   /** The cell at `offset` of the shared page: the parent sees it. */
@@ -90,21 +92,22 @@ export class Program {
 
   /** Appends a system call. What it returns holds the result when the program runs. */
   call(name: SyscallName, args: readonly Operand[], options: OpOptions = {}): Cell {
-    const result = options.into instanceof Cell ? options.into : new Cell(options.into ?? this.buffer(8), `v${++this.#cells}`)
+    const result = this.#result(options.into, options.name)
     const tolerated = Object.entries(
       Array.isArray(options.tolerate) ? Object.fromEntries(options.tolerate.map((code) => [code, undefined])) : (options.tolerate ?? {}),
     ) as [ErrnoName, Label | undefined][]
     if (tolerated.length === 0) {
-      this.#append(name, args, result.ref, options)
+      this.#append(name, args, result, options)
       return result
     }
     if (options.width === 4) throw new Error(`${name}: a tolerated error is told from a result of eight bytes`)
     const judge = new Label()
     const after = new Label()
-    const op = this.#append(name, args, result.ref, {
+    const behind = (to: Next = 'next') => (to === 'next' ? after : to)
+    const op = this.#append(name, args, result, {
       ...options,
-      positive: options.positive ?? after,
-      zero: options.zero ?? after,
+      positive: behind(options.positive),
+      zero: behind(options.zero),
       negative: judge,
     })
     this.place(judge)
@@ -134,8 +137,8 @@ export class Program {
     options: OpOptions = {},
   ): Cell {
     const source = value instanceof Cell ? value : new Cell(value, 'memory')
-    const result = options.into instanceof Cell ? options.into : new Cell(options.into ?? this.buffer(8), `v${++this.#cells}`)
-    this.#append('compute', [source, mask, factor, addend ?? 0, constant], result.ref, {
+    const result = this.#result(options.into, options.name)
+    this.#append('compute', [source, mask, factor, addend ?? 0, constant], result, {
       positive: 'next',
       negative: 'next',
       zero: 'next',
@@ -160,7 +163,7 @@ export class Program {
   }
 
   set(to: Ref | Cell, value: number | bigint, width: 4 | 8 = 8): void {
-    this.#append('compute', [0, 0, 0, 0, value], to instanceof Cell ? to.ref : to, {
+    this.#append('compute', [0, 0, 0, 0, value], this.#result(to), {
       positive: 'next',
       negative: 'next',
       zero: 'next',
@@ -196,16 +199,22 @@ export class Program {
     this.#append('exit_group', [status], undefined, {})
   }
 
+  /** A result is named for the op that it is of, unless it goes where there is a name already. */
+  #result(into: Ref | Cell | undefined, name = `v${this.ops.length}`): Cell {
+    return into instanceof Cell ? into : new Cell(into ?? this.buffer(8), name)
+  }
+
   #append(
     call: SyscallName | 'compute',
     args: readonly Operand[],
-    result: Ref | undefined,
+    result: Cell | undefined,
     options: OpOptions & { judges?: Op['judges'] },
   ): Op {
     const op: Op = {
       call,
       args: args.map((arg) => (typeof arg === 'string' || arg instanceof Uint8Array ? this.address(arg) : arg)),
-      result,
+      result: result?.ref,
+      name: result?.name,
       width: options.width ?? 8,
       positive: options.positive ?? 'next',
       zero: options.zero ?? 'next',

@@ -31,6 +31,9 @@ const readBlocks = (program: Program): Set<Block> => {
   return read
 }
 
+/** After these there is no next op. */
+const LAST: readonly string[] = ['exit_group', 'exit', 'execve', 'execveat']
+
 export const link = (program: Program): Image => {
   const { ops } = program
   const addresses = new Map<Block, number>()
@@ -58,7 +61,7 @@ export const link = (program: Program): Image => {
     if (to === 'fail') return 0
     const target = to === 'next' ? index + 1 : to.index
     if (target === undefined) throw new Error(`op ${index} (${ops[index]?.call}) goes on at a label that was never placed`)
-    if (target === ops.length && to === 'next') return 0 // behind exit_group or execve
+    if (target === ops.length && to === 'next' && LAST.includes(ops[index]!.call)) return 0
     if (target >= ops.length) throw new Error(`op ${index} (${ops[index]?.call}) runs off the end of the program`)
     return addressOf(target)
   }

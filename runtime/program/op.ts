@@ -16,6 +16,8 @@ export interface Op {
   readonly args: readonly Operand[]
   /** Where the result goes; undefined: nowhere. */
   readonly result: Ref | undefined
+  /** How the printer calls the result. */
+  readonly name: string | undefined
   readonly width: 4 | 8
   readonly positive: Next
   readonly zero: Next
