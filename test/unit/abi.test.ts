@@ -69,6 +69,7 @@ const HEADERS: Readonly<Record<string, Header>> = {
     constants: fcntl,
     includes: ['linux/fcntl.h', 'linux/openat2.h', 'linux/memfd.h', 'linux/close_range.h', 'linux/fs.h', 'unistd.h'],
     layouts: { OPEN_HOW: 'struct open_how', FLOCK: 'struct flock' },
+    spelled: { O_ASYNC: 'FASYNC' },
   },
   socket: {
     constants: socket,

@@ -1,0 +1,61 @@
+/** The runtime-spec's architectures: libseccomp's token for each, and what the kernel says in seccomp_data.arch. */
+import type { LinuxSeccompArch } from '../spec/types.ts'
+import {
+  AUDIT_ARCH_AARCH64,
+  AUDIT_ARCH_ARM,
+  AUDIT_ARCH_I386,
+  AUDIT_ARCH_LOONGARCH64,
+  AUDIT_ARCH_M68K,
+  AUDIT_ARCH_MIPS,
+  AUDIT_ARCH_MIPS64,
+  AUDIT_ARCH_MIPS64N32,
+  AUDIT_ARCH_MIPSEL,
+  AUDIT_ARCH_MIPSEL64,
+  AUDIT_ARCH_MIPSEL64N32,
+  AUDIT_ARCH_PARISC,
+  AUDIT_ARCH_PARISC64,
+  AUDIT_ARCH_PPC,
+  AUDIT_ARCH_PPC64,
+  AUDIT_ARCH_PPC64LE,
+  AUDIT_ARCH_RISCV64,
+  AUDIT_ARCH_S390,
+  AUDIT_ARCH_S390X,
+  AUDIT_ARCH_SH,
+  AUDIT_ARCH_SHEL,
+  AUDIT_ARCH_X86_64,
+} from '../sys/abi/seccomp.ts'
+
+/** x32 calls come with AUDIT_ARCH_X86_64 and a bit in their number: the one token that is not the kernel's architecture. */
+export const SCMP_ARCH_X32 = 0x4000003e
+
+/** libseccomp's names lag the kernel's: its SH is little endian, as most boards are. */
+export const ARCHITECTURE_TOKENS: Readonly<Record<LinuxSeccompArch, number>> = {
+  SCMP_ARCH_X86: AUDIT_ARCH_I386,
+  SCMP_ARCH_X86_64: AUDIT_ARCH_X86_64,
+  SCMP_ARCH_X32,
+  SCMP_ARCH_ARM: AUDIT_ARCH_ARM,
+  SCMP_ARCH_AARCH64: AUDIT_ARCH_AARCH64,
+  SCMP_ARCH_MIPS: AUDIT_ARCH_MIPS,
+  SCMP_ARCH_MIPS64: AUDIT_ARCH_MIPS64,
+  SCMP_ARCH_MIPS64N32: AUDIT_ARCH_MIPS64N32,
+  SCMP_ARCH_MIPSEL: AUDIT_ARCH_MIPSEL,
+  SCMP_ARCH_MIPSEL64: AUDIT_ARCH_MIPSEL64,
+  SCMP_ARCH_MIPSEL64N32: AUDIT_ARCH_MIPSEL64N32,
+  SCMP_ARCH_PPC: AUDIT_ARCH_PPC,
+  SCMP_ARCH_PPC64: AUDIT_ARCH_PPC64,
+  SCMP_ARCH_PPC64LE: AUDIT_ARCH_PPC64LE,
+  SCMP_ARCH_S390: AUDIT_ARCH_S390,
+  SCMP_ARCH_S390X: AUDIT_ARCH_S390X,
+  SCMP_ARCH_PARISC: AUDIT_ARCH_PARISC,
+  SCMP_ARCH_PARISC64: AUDIT_ARCH_PARISC64,
+  SCMP_ARCH_RISCV64: AUDIT_ARCH_RISCV64,
+  SCMP_ARCH_LOONGARCH64: AUDIT_ARCH_LOONGARCH64,
+  SCMP_ARCH_M68K: AUDIT_ARCH_M68K,
+  SCMP_ARCH_SH: AUDIT_ARCH_SHEL,
+  SCMP_ARCH_SHEB: AUDIT_ARCH_SH,
+}
+
+export const SECCOMP_ARCHITECTURES = Object.keys(ARCHITECTURE_TOKENS) as readonly LinuxSeccompArch[]
+
+/** The AUDIT_ARCH_* that calls of this architecture carry. */
+export const auditArch = (token: number): number => (token === SCMP_ARCH_X32 ? AUDIT_ARCH_X86_64 : token)
