@@ -1,8 +1,10 @@
 /** runtime-spec 1.2, config-linux.md. */
+import type { PersonalityName } from '../sys/abi/personality.ts'
+import type { NAMESPACE_FLAGS } from '../sys/abi/sched.ts'
 import type { LinuxResources } from './types-resources.ts'
 import type { LinuxSeccomp } from './types-seccomp.ts'
 
-export type LinuxNamespaceType = 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'user' | 'cgroup' | 'time'
+export type LinuxNamespaceType = keyof typeof NAMESPACE_FLAGS
 
 export interface LinuxNamespace {
   readonly type: LinuxNamespaceType
@@ -23,10 +25,10 @@ export interface LinuxTimeOffset {
 }
 
 /** The clocks that a time namespace shifts, time_namespaces(7). */
-export type LinuxTimeOffsets = Readonly<Partial<Record<'monotonic' | 'boottime', LinuxTimeOffset>>>
+export type LinuxTimeOffsets = Readonly<Partial<Record<'monotonic' | 'boottime', LinuxTimeOffset | undefined>>>
 
-/** mknod(2): `c` and `u` character device, `b` block device, `p` FIFO. */
-export type LinuxDeviceType = 'c' | 'u' | 'b' | 'p'
+/** mknod(1): character device (`u` in config.json is `c` here), block device, FIFO. */
+export type LinuxDeviceType = 'c' | 'b' | 'p'
 
 export interface LinuxDevice {
   readonly type: LinuxDeviceType
@@ -45,11 +47,12 @@ export type LinuxRootfsPropagation = 'private' | 'rprivate' | 'slave' | 'rslave'
 
 /** personality(2). The spec defines no flags. */
 export interface LinuxPersonality {
-  readonly domain: 'LINUX' | 'LINUX32'
+  readonly domain: PersonalityName
 }
 
 export interface Linux {
   readonly namespaces?: readonly LinuxNamespace[] | undefined
+  /** Of a user namespace that is joined by path they must be the mappings it has: who joins it compares. */
   readonly uidMappings?: readonly LinuxIDMapping[] | undefined
   readonly gidMappings?: readonly LinuxIDMapping[] | undefined
   readonly timeOffsets?: LinuxTimeOffsets | undefined

@@ -1,4 +1,7 @@
 /** runtime-spec 1.2, config.md "Process". */
+import type { IoprioClass } from '../sys/abi/ioprio.ts'
+import type { RlimitName } from '../sys/abi/resource.ts'
+import type { SCHED_FLAGS, SCHED_POLICIES } from '../sys/abi/sched.ts'
 
 /** Characters. */
 export interface ConsoleSize {
@@ -18,41 +21,17 @@ export type CapabilitySet = 'bounding' | 'effective' | 'inheritable' | 'permitte
 /** Names as in capabilities(7): `CAP_CHOWN`. */
 export type LinuxCapabilities = Readonly<Partial<Record<CapabilitySet, readonly string[] | undefined>>>
 
-export type RlimitType =
-  | 'RLIMIT_CPU'
-  | 'RLIMIT_FSIZE'
-  | 'RLIMIT_DATA'
-  | 'RLIMIT_STACK'
-  | 'RLIMIT_CORE'
-  | 'RLIMIT_RSS'
-  | 'RLIMIT_NPROC'
-  | 'RLIMIT_NOFILE'
-  | 'RLIMIT_MEMLOCK'
-  | 'RLIMIT_AS'
-  | 'RLIMIT_LOCKS'
-  | 'RLIMIT_SIGPENDING'
-  | 'RLIMIT_MSGQUEUE'
-  | 'RLIMIT_NICE'
-  | 'RLIMIT_RTPRIO'
-  | 'RLIMIT_RTTIME'
-
 /** getrlimit(2); 2^64 - 1 is RLIM_INFINITY. */
 export interface Rlimit {
-  readonly type: RlimitType
+  readonly type: RlimitName
   readonly soft: bigint
   readonly hard: bigint
 }
 
-export type SchedulerPolicy = 'SCHED_OTHER' | 'SCHED_FIFO' | 'SCHED_RR' | 'SCHED_BATCH' | 'SCHED_ISO' | 'SCHED_IDLE' | 'SCHED_DEADLINE'
+/** Not SCHED_ISO: the kernel has reserved its number and never implemented it. */
+export type SchedulerPolicy = Exclude<keyof typeof SCHED_POLICIES, 'SCHED_ISO' | 'SCHED_EXT'>
 
-export type SchedulerFlag =
-  | 'SCHED_FLAG_RESET_ON_FORK'
-  | 'SCHED_FLAG_RECLAIM'
-  | 'SCHED_FLAG_DL_OVERRUN'
-  | 'SCHED_FLAG_KEEP_POLICY'
-  | 'SCHED_FLAG_KEEP_PARAMS'
-  | 'SCHED_FLAG_UTIL_CLAMP_MIN'
-  | 'SCHED_FLAG_UTIL_CLAMP_MAX'
+export type SchedulerFlag = keyof typeof SCHED_FLAGS
 
 /** sched_setattr(2); times in nanoseconds. */
 export interface Scheduler {
@@ -67,7 +46,7 @@ export interface Scheduler {
 
 /** ioprio_set(2); 0 is the highest priority, 7 the lowest. */
 export interface LinuxIOPriority {
-  readonly class: 'IOPRIO_CLASS_RT' | 'IOPRIO_CLASS_BE' | 'IOPRIO_CLASS_IDLE'
+  readonly class: IoprioClass
   readonly priority: number
 }
 

@@ -1,10 +1,13 @@
-/** runtime-spec 1.2, config-linux.md "Control groups". Byte counts and rates are `bigint`: they use all of their 64 bits. */
+/**
+ * runtime-spec 1.2, config-linux.md "Control groups". Byte counts and rates are `bigint`: they use all of their 64 bits.
+ * Where 0 means "leave alone" to all runtimes (limits of memory, cpu, pids, weights), `parseResources` leaves the field out.
+ */
 
 export interface LinuxDeviceCgroup {
   readonly allow: boolean
   /** Absent: all types. */
   readonly type?: 'a' | 'b' | 'c' | undefined
-  /** Absent or -1: all. */
+  /** Absent: all. */
   readonly major?: number | undefined
   readonly minor?: number | undefined
   /** Letters of `rwm`, at least one. */
@@ -31,9 +34,9 @@ export interface LinuxMemory {
 
 /** Times are in microseconds. */
 export interface LinuxCPU {
-  /** Relative weight of cgroup v1; 0 leaves it alone. */
+  /** Relative weight of cgroup v1, 2–262144. */
   readonly shares?: number | undefined
-  /** Per period; -1 is unlimited, 0 leaves it alone. */
+  /** Per period; -1 is unlimited. */
   readonly quota?: number | undefined
   readonly burst?: number | undefined
   readonly period?: number | undefined
@@ -47,7 +50,7 @@ export interface LinuxCPU {
 }
 
 export interface LinuxPids {
-  /** 0 and below mean unlimited, except that 0 leaves the limit alone (as in runc). */
+  /** -1 is unlimited. */
   readonly limit: number
 }
 
@@ -57,18 +60,18 @@ export interface LinuxBlockIODevice {
 }
 
 export interface LinuxWeightDevice extends LinuxBlockIODevice {
-  /** 10–1000. */
+  /** 10–1000; 0 takes a weight of the device's own away. */
   readonly weight?: number | undefined
   readonly leafWeight?: number | undefined
 }
 
 export interface LinuxThrottleDevice extends LinuxBlockIODevice {
-  /** Bytes or operations per second. */
+  /** Bytes or operations per second; 0 is unlimited. */
   readonly rate: bigint
 }
 
 export interface LinuxBlockIO {
-  /** 10–1000; 0 leaves it alone. */
+  /** 10–1000. */
   readonly weight?: number | undefined
   readonly leafWeight?: number | undefined
   readonly weightDevice?: readonly LinuxWeightDevice[] | undefined

@@ -1,6 +1,6 @@
 /**
  * The Linux parts of the OCI runtime-spec 1.2 as `parseSpec` gives them: the field names are those of config.json, values are checked,
- * and empty strings, empty lists and null are absent. Numbers that need all of their 64 bits are `bigint` (write them with
+ * and null and the empty string are absent. Numbers that need all of their 64 bits are `bigint` (write them with
  * `stringifyJson`, JSON.stringify refuses them).
  */
 import type { Linux, LinuxIDMapping } from './types-linux.ts'
