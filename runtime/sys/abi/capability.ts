@@ -45,6 +45,9 @@ export const CAPABILITIES = {
   CAP_CHECKPOINT_RESTORE: 40,
 } as const
 
+/** The ones that code refers to. */
+export const { CAP_SETPCAP, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_RESOURCE } = CAPABILITIES
+
 export type CapabilityName = keyof typeof CAPABILITIES
 
 /** struct __user_cap_header_struct { u32 version; int pid } and two struct __user_cap_data_struct behind each other. */
