@@ -1,5 +1,5 @@
 /** libseccomp(3) through koffi, loaded when first asked for: a filter found in the cache needs none of it. */
-import { readlinkSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { WherryError } from '../errors.ts'
 import { koffi } from './koffi.ts'
 import { cstring } from './syscall.ts'
@@ -67,14 +67,7 @@ const locate = (): { readonly path: string; readonly identity?: string } => {
   for (const folder of FOLDERS) {
     const path = `${folder}/${SONAME}`
     const stat = statSync(path, { throwIfNoEntry: false })
-    if (stat?.isFile() !== true) continue
-    let target = ''
-    try {
-      target = readlinkSync(path)
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EINVAL')) throw error // EINVAL: the file itself, no link
-    }
-    return { path, identity: [path, target, stat.size, stat.mtimeMs].join(' ') }
+    if (stat?.isFile() === true) return { path, identity: [path, stat.ino, stat.size, stat.mtimeMs].join(' ') }
   }
   return { path: SONAME }
 }
