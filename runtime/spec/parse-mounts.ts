@@ -8,15 +8,12 @@ import type { Mount } from './types.ts'
 
 const options = list(nonEmpty)
 
-/** The kernel ignores file system options of a bind mount, so that the user would believe in something that is not. */
-const checkBind = (mount: Mount, path: string): void => {
-  if (mount.source === undefined) throw new InvalidField(join(path, 'source'), 'must be a path for a bind mount, is missing')
-  const index = mount.options?.findIndex(isFilesystemOption) ?? -1
-  if (index !== -1)
-    throw new InvalidField(
-      `${path}.options[${index}]`,
-      `is ${show(mount.options?.[index])}: bind mounts cannot have any filesystem-specific options applied`,
-    )
+/** As the kernel does, which knows only flags of a bind mount: ignores what is meant for a file system. */
+const bindOptions = (options: readonly string[], path: string, warn: (message: string) => void): readonly string[] => {
+  const ignored = options.filter(isFilesystemOption)
+  if (ignored.length === 0) return options
+  warn(`${path}.options: ignoring ${ignored.map(show).join(', ')}: bind mounts have no file system options of their own`)
+  return options.filter((option) => !isFilesystemOption(option))
 }
 
 const checkType = (mount: Mount, path: string, remount: boolean): void => {
@@ -58,8 +55,11 @@ export const mount =
     }
     const { flags, idmap } = parseMountOptions(parsed.options ?? [])
     const bind = (flags & MS_BIND) !== 0
-    if (bind) checkBind(parsed, path)
-    else checkType(parsed, path, (flags & MS_REMOUNT) !== 0)
     checkIdMapping(parsed, path, bind, idmap)
-    return bind && parsed.source !== undefined ? { ...parsed, source: inBundle(bundle, parsed.source) } : parsed
+    if (!bind) {
+      checkType(parsed, path, (flags & MS_REMOUNT) !== 0)
+      return parsed
+    }
+    if (parsed.source === undefined) throw new InvalidField(join(path, 'source'), 'must be a path for a bind mount, is missing')
+    return { ...parsed, source: inBundle(bundle, parsed.source), options: bindOptions(parsed.options ?? [], path, warn) }
   }

@@ -116,6 +116,9 @@ const execCPUAffinity: Parse<CPUAffinity> = (value, path) => {
 
 const oomScoreAdj = integer(-1000, 1000)
 
+/** What a config without `process` has: the spec lets it be created, though not run. Nothing else has no args. */
+export const NO_PROCESS: Process = { user: { uid: 0, gid: 0 }, args: [], cwd: '/' }
+
 /**
  * `process` of config.json, or the process.json of `exec --process`. What runtimes only warn about goes to `warn`.
  * Throws InvalidField.

@@ -5,7 +5,7 @@ import { boolean, inBundle, line, list, map, nonEmpty, object, optional, type Pa
 import { hooks } from './parse-hooks.ts'
 import { parseLinux } from './parse-linux.ts'
 import { mount } from './parse-mounts.ts'
-import { parseProcess } from './parse-process.ts'
+import { NO_PROCESS, parseProcess } from './parse-process.ts'
 import type { Root, Spec } from './types.ts'
 import { ociVersion } from './version.ts'
 
@@ -41,7 +41,7 @@ export const parseSpec = (json: unknown, bundle: string, warn: (message: string)
   const spec: Spec = {
     ociVersion: required(from, '', 'ociVersion', ociVersion),
     root: required(from, '', 'root', root(bundle)),
-    process: required(from, '', 'process', (value, path) => parseProcess(value, path, warn)),
+    process: optional(from, '', 'process', (value, path) => parseProcess(value, path, warn)) ?? NO_PROCESS,
     hostname: optional(from, '', 'hostname', utsName),
     domainname: optional(from, '', 'domainname', utsName),
     mounts: optional(from, '', 'mounts', list(mount(bundle, warn))),

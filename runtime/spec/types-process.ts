@@ -60,7 +60,7 @@ export interface Process {
   readonly terminal?: boolean | undefined
   readonly consoleSize?: ConsoleSize | undefined
   readonly user: User
-  /** At least one. */
+  /** At least one; none only in the NO_PROCESS of a config without `process`, which can be created but not run. */
   readonly args: readonly string[]
   /** `NAME=value`. */
   readonly env?: readonly string[] | undefined
