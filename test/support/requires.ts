@@ -40,8 +40,8 @@ const known = new Map<Requirement, boolean>()
 
 /** Whether the machine has it; probed once. */
 export const has = (requirement: Requirement): boolean => {
-  let answer = known.get(requirement)
-  if (answer === undefined) known.set(requirement, (answer = PROBES[requirement]()))
+  const answer = known.get(requirement) ?? PROBES[requirement]()
+  known.set(requirement, answer)
   return answer
 }
 
