@@ -125,6 +125,29 @@ export class Program {
     return result
   }
 
+  /** Appends a system call; if it fails, the ops of `before` are carried out and then the program fails as this call did. */
+  callOr(before: () => void, name: SyscallName, args: readonly Operand[], options: OpOptions = {}): Cell {
+    const result = this.#result(options.into, options.name)
+    const failed = new Label()
+    const after = new Label()
+    const op = this.#append(name, args, result, {
+      ...options,
+      positive: options.positive ?? after,
+      zero: options.zero ?? after,
+      negative: failed,
+    })
+    this.place(failed)
+    before()
+    this.#append('compute', [result, MINUS_ONE, 1, 0, 0], undefined, {
+      positive: 'fail',
+      zero: 'fail',
+      negative: 'fail',
+      judges: { op, offset: 0 },
+    })
+    this.place(after)
+    return result
+  }
+
   /** Appends ((value & mask) * factor) + addend + constant; goes on by its sign as a call does. */
   compute(
     value: Ref | Cell,
@@ -210,6 +233,9 @@ export class Program {
     result: Cell | undefined,
     options: OpOptions & { judges?: Op['judges'] },
   ): Op {
+    for (const arg of args)
+      if (typeof arg === 'number' && !Number.isSafeInteger(arg))
+        throw new RangeError(`op ${this.ops.length} (${call}): ${arg} is no integer`)
     const op: Op = {
       call,
       args: args.map((arg) => (typeof arg === 'string' || arg instanceof Uint8Array ? this.address(arg) : arg)),

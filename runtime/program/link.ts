@@ -7,6 +7,7 @@ import type { Next, Op } from './op.ts'
 import { type Block, Cell, Ref } from './operand.ts'
 
 export interface Image {
+  readonly program: Program
   /** The executable. */
   readonly elf: Uint8Array
   /** The op at an address of the failure page. */
@@ -92,6 +93,7 @@ export const link = (program: Program): Image => {
     for (const pointer of block.pointers) word(at + pointer.offset, address(pointer.to))
   }
   return {
+    program,
     elf: writeElf(program.arch, data, top - DATA),
     opAt: (at) => ops[(at - DATA) / OP.size],
     addressOf,
