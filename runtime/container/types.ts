@@ -9,6 +9,8 @@ export interface Engine {
   readonly systemdCgroup: boolean
   /** One line for the log: things the user should know and that are no error. */
   readonly warn: (message: string) => void
+  /** What is of use to who looks for a fault. */
+  readonly debug?: (message: string) => void
 }
 
 /** runtime-spec 1.2, "State". */
@@ -37,6 +39,8 @@ export interface ContainerRecord {
   /** Absent until init exists (status `creating`). */
   readonly init?: ProcessId
   readonly cgroup: CgroupRecord
+  /** Its deletion has begun and is to be completed. */
+  readonly deleting?: true
 }
 
 export interface ContainerState extends ContainerRecord {

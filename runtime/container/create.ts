@@ -1,0 +1,360 @@
+/** create: from a bundle to a container whose init waits for `start`. Whatever fails, nothing is left; whatever is killed, the next command undoes. */
+import { chmodSync, constants, copyFileSync, mkdirSync, renameSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { createCgroup } from '../cgroups/cgroup.ts'
+import type { Cgroup, Entrance } from '../cgroups/types.ts'
+import { WherryError } from '../errors.ts'
+import { compileContainer } from '../init/container.ts'
+import type { Descriptors } from '../init/descriptors.ts'
+import type { ContainerPlan, SeccompPlan } from '../init/plan.ts'
+import { WAITING } from '../init/start.ts'
+import { SAYS } from '../init/sync.ts'
+import { PAGE_SIZE } from '../program/layout.ts'
+import { describeOps } from '../program/failure.ts'
+import { cachedSeccomp } from '../seccomp/cache.ts'
+import { parseContainerId } from '../spec/container-id.ts'
+import { type Bundle, loadBundle } from '../spec/load.ts'
+import type { LinuxSeccomp, Mount, Spec } from '../spec/types.ts'
+import { CLONE_NEWUSER, NAMESPACE_FLAGS } from '../sys/abi/sched.ts'
+import { unixConnect, unixListen } from '../sys/unix.ts'
+import { ARCH, syscall } from '../sys/syscall.ts'
+import { sendFds } from '../sys/scm.ts'
+import { Channel } from './channel.ts'
+import {
+  capabilityLimit,
+  cgroupMountPlan,
+  Held,
+  has,
+  inheritedDescriptors,
+  mountPlans,
+  mountPointOf,
+  openNamespaces,
+  ownCapabilities,
+  processPlan,
+} from './gather.ts'
+import { runHooks, stateOf } from './hooks.ts'
+import { deniesSetgroups, inInitialUserNamespace, userNamespace, writeMaps } from './idmap.ts'
+import { abandon, failure, initOf, launch, type Launched, reap } from './launch.ts'
+import { makePage } from './page-file.ts'
+import { identify } from './process-id.ts'
+import { obliterate, recover } from './recover.ts'
+import { isSelinuxEnabled } from './security-modules.ts'
+import { Store } from './store.ts'
+import type { Console, ContainerRecord, CreateOptions, Engine } from './types.ts'
+
+/** Everything that one creation has in hand. */
+interface Creation {
+  readonly engine: Engine
+  readonly options: CreateOptions
+  readonly bundle: Bundle
+  readonly store: Store
+  readonly cgroup: Cgroup
+  readonly held: Held
+}
+
+const nanosecondsNow = (): string => {
+  const now = new Date()
+  const fraction = String(process.hrtime.bigint() % 1_000_000n).padStart(6, '0')
+  return now.toISOString().replace('Z', `${fraction}Z`)
+}
+
+const owner = (): string => {
+  const uid = process.geteuid!()
+  return uid === 0 ? 'root' : userInfo().username
+}
+
+/** A connected socket for the master of the terminal. */
+export const openConsole = (console: Console | undefined, descriptors: Descriptors, held: Held): number | undefined =>
+  console === undefined ? undefined : descriptors.add('fd' in console ? console.fd : held.keep(unixConnect(console.socket)))
+
+const connectAgent = (path: string): number => {
+  try {
+    return unixConnect(path)
+  } catch (error) {
+    throw new WherryError(
+      'failed-precondition',
+      `failed to connect with seccomp agent specified in the seccomp profile: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    )
+  }
+}
+
+export const openSeccomp = (
+  seccomp: LinuxSeccomp | undefined,
+  engine: Engine,
+  store: Store,
+  descriptors: Descriptors,
+  held: Held,
+): SeccompPlan | undefined => {
+  if (seccomp === undefined) return undefined
+  const { filter, flags, listener } = cachedSeccomp(seccomp, store.cache)
+  engine.debug?.(`seccomp filter flags: ${flags}`)
+  return { filter, flags, listener: listener === undefined ? undefined : descriptors.add(held.keep(connectAgent(listener.path))) }
+}
+
+/** The mappings an idmapped mount asks for: its own, or the container's. */
+const namespaceFor =
+  ({ bundle, held, store }: Creation, descriptors: Descriptors) =>
+  async (mount: Mount): Promise<number> => {
+    const { uidMappings, gidMappings } = bundle.spec.linux
+    const mappings = { uid: mount.uidMappings ?? uidMappings ?? [], gid: mount.gidMappings ?? gidMappings ?? [] }
+    return descriptors.add(held.keep(await userNamespace(mappings, store.root)))
+  }
+
+/** What a process enters its cgroup by; the parent opens it, whose rights count. */
+export const openEntrance = (
+  entrance: Entrance | undefined,
+  descriptors: Descriptors,
+  held: Held,
+): { cgroup: number | undefined; tasks: number[] } => ({
+  cgroup: entrance?.into === undefined ? undefined : descriptors.add(held.open(entrance.into, constants.O_RDONLY | constants.O_DIRECTORY)),
+  tasks: (entrance?.tasks ?? []).map((file) => descriptors.add(held.open(file, constants.O_WRONLY))),
+})
+
+const freshFlags = (spec: Spec): number =>
+  (spec.linux.namespaces ?? []).reduce((flags, { type, path }) => (path === undefined ? flags | NAMESPACE_FLAGS[type] : flags), 0)
+
+const makePlan = async (creation: Creation, descriptors: Descriptors, channel: Channel, page: number): Promise<ContainerPlan> => {
+  const { engine, options, bundle, store, cgroup, held } = creation
+  const { spec } = bundle
+  const own = ownCapabilities()
+  const privileged = has(own.effective, 'CAP_SYS_ADMIN')
+  const fresh = freshFlags(spec)
+  const newUser = (fresh & CLONE_NEWUSER) !== 0
+  const mappings = { uid: spec.linux.uidMappings ?? [], gid: spec.linux.gidMappings ?? [] }
+  const inherited = descriptors.end
+  const listen = descriptors.add(held.keep(unixListen(store.file(options.id, 'start.sock'))))
+  const seccomp = openSeccomp(spec.linux.seccomp, engine, store, descriptors, held)
+  const kept = descriptors.end - inherited
+  const joins = openNamespaces(spec.linux.namespaces ?? [], descriptors, held)
+  const joinsUser = joins.some(({ type }) => type === 'user')
+  const console = openConsole(options.console, descriptors, held)
+  const entrance = cgroup.entrance()
+  return {
+    ...processPlan({
+      process: spec.process,
+      rootfs: spec.root.path,
+      inherited,
+      kept,
+      console,
+      seccomp,
+      capabilityLimit: capabilityLimit(newUser || joinsUser),
+      setgroupsDenied: newUser && deniesSetgroups(mappings, privileged),
+      warn: engine.warn,
+    }),
+    arch: ARCH,
+    id: options.id,
+    spec,
+    page: descriptors.add(page),
+    channel: descriptors.add(channel.theirs),
+    listen,
+    ...openEntrance(entrance, descriptors, held),
+    fresh,
+    joins,
+    rootMapped: joinsUser || !newUser || mappings.uid.some(({ containerID }) => containerID === 0),
+    privileged,
+    rootfs: undefined,
+    rootfsMountPoint: spec.linux.rootfsPropagation?.endsWith('shared') ? mountPointOf(spec.root.path) : undefined,
+    mounts: await mountPlans(spec, namespaceFor(creation, descriptors)),
+    cgroupMount: (spec.mounts ?? []).some(({ type }) => type === 'cgroup' || type === 'cgroup2')
+      ? cgroupMountPlan(cgroup.record)
+      : { layout: 'v2', hierarchies: [] },
+    noPivot: options.noPivot,
+    newKeyring: !options.noNewKeyring,
+    mknod: has(own.effective, 'CAP_MKNOD') && !newUser && !joinsUser && inInitialUserNamespace(),
+    attach: entrance === undefined,
+    runtimeHooks: spec.hooks?.prestart !== undefined || spec.hooks?.createRuntime !== undefined,
+    selinuxMountLabel: isSelinuxEnabled() ? spec.linux.mountLabel : undefined,
+    end: descriptors.end,
+  }
+}
+
+/** Text that goes with the seccomp listener: runtime-spec 1.2, config-linux.md "The Container Process State". */
+export const listenerText = (record: ContainerRecord, pid: number, metadata: string | undefined, status: 'creating' | 'running'): string =>
+  JSON.stringify({
+    ociVersion: record.ociVersion,
+    fds: ['seccompFd'],
+    pid,
+    ...(metadata === undefined ? {} : { metadata }),
+    state: stateOf({ ...record, init: record.init ?? { pid, startTime: 0 } }, status),
+  })
+
+/** Answers the program until it is created; returns the record with its init. */
+const converse = async (creation: Creation, record: ContainerRecord, channel: Channel, launched: Launched): Promise<ContainerRecord> => {
+  const { bundle, cgroup, options } = creation
+  const { spec } = bundle
+  const { hooks } = spec
+  const withInit = (): ContainerRecord => ({ ...record, init: identify(initOf(launched)) })
+  for (;;) {
+    switch (await channel.receive()) {
+      case SAYS.maps:
+        writeMaps(
+          launched.stage,
+          { uid: spec.linux.uidMappings ?? [], gid: spec.linux.gidMappings ?? [] },
+          has(ownCapabilities().effective, 'CAP_SETUID') && has(ownCapabilities().effective, 'CAP_SETGID'),
+        )
+        channel.go()
+        break
+      case SAYS.attach:
+        await cgroup.attach(initOf(launched))
+        channel.go()
+        break
+      case SAYS.hooks: {
+        await runHooks('prestart', hooks?.prestart, stateOf(withInit(), 'created'))
+        await runHooks('createRuntime', hooks?.createRuntime, stateOf(withInit(), 'creating'))
+        channel.go()
+        break
+      }
+      case SAYS.creating:
+        channel.answer(JSON.stringify(stateOf(withInit(), 'creating')))
+        break
+      case SAYS.startState:
+        channel.answer(JSON.stringify(stateOf(withInit(), 'created')))
+        break
+      case SAYS.listener:
+        channel.answer(listenerText(record, initOf(launched), spec.linux.seccomp?.listenerMetadata, 'creating'))
+        break
+      case SAYS.created:
+        return { ...withInit(), cgroup: cgroup.record }
+      default:
+        throw failure(launched, `container ${options.id}`)
+    }
+  }
+}
+
+/** Written whole, so that a reader finds a number or no file. */
+export const writePidFile = (path: string, pid: number): void => {
+  writeFileSync(`${path}.new`, String(pid), { mode: 0o644 })
+  renameSync(`${path}.new`, path)
+}
+
+export const sendPidfd = (socket: string, pid: number, held: Held): void => {
+  const pidfd = held.keep(syscall('pidfd_open', [pid, 0]))
+  sendFds(held.keep(unixConnect(socket)), [pidfd], Buffer.from('pidfd'))
+}
+
+/** The ops that come after `start` as text behind the page: `start` did not compile them. */
+const describe = (page: number, { image }: Launched): void => {
+  const first = image.program.ops.findIndex(({ during }) => during === WAITING)
+  const text = Buffer.from(JSON.stringify(describeOps(image, first)))
+  writeSync(page, text, 0, text.length, PAGE_SIZE)
+}
+
+const build = async (creation: Creation, record: ContainerRecord): Promise<ContainerRecord> => {
+  const { options, store, held, bundle } = creation
+  copyFileSync(`${bundle.bundle}/config.json`, store.file(options.id, 'config.json'))
+  await creation.cgroup.create(bundle.spec.linux.resources)
+  const channel = new Channel()
+  let launched: Launched | undefined
+  try {
+    const descriptors = inheritedDescriptors(options.preserveFds)
+    const page = held.keep(makePage(store.file(options.id, 'page')))
+    const plan = await makePlan(creation, descriptors, channel, page)
+    launched = launch(compileContainer(plan), 'wherry:stage', descriptors, page, channel, store.root)
+    const created = await converse(creation, record, channel, launched)
+    describe(page, launched)
+    if (options.pidFile !== undefined) writePidFile(options.pidFile, created.init!.pid)
+    if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, created.init!.pid, held)
+    store.write(created)
+    channel.go()
+    reap(launched.stage)
+    return created
+  } catch (error) {
+    channel.close()
+    if (launched !== undefined) abandon(launched)
+    throw error
+  } finally {
+    channel.close()
+  }
+}
+
+/** Makes the folder of the state, 0700; its parents as they are usual. */
+const prepareRoot = (root: string): void => {
+  mkdirSync(root, { recursive: true, mode: 0o700 })
+  if ((statSync(root).mode & 0o077) !== 0) chmodSync(root, 0o700)
+}
+
+const cgroupOf = (engine: Engine, { id }: CreateOptions, { linux, annotations }: Spec): Promise<Cgroup> =>
+  createCgroup({
+    id,
+    cgroupsPath: linux.cgroupsPath,
+    systemd: engine.systemdCgroup,
+    rootless: process.geteuid!() !== 0 || !inInitialUserNamespace(),
+    annotations,
+    ownerUid: linux.uidMappings?.find(({ containerID }) => containerID === 0)?.hostID,
+    warn: engine.warn,
+  })
+
+const newRecord = ({ id }: CreateOptions, { bundle, spec }: Bundle, cgroup: Cgroup): ContainerRecord => ({
+  version: 1,
+  id,
+  ociVersion: spec.ociVersion,
+  bundle,
+  rootfs: spec.root.path,
+  created: nanosecondsNow(),
+  owner: owner(),
+  annotations: spec.annotations ?? {},
+  cgroup: cgroup.record,
+})
+
+/** The plan that `create` would compile, for `explain`; engine.root is a folder that is thrown away. */
+export const planOf = async (engine: Engine, options: CreateOptions): Promise<ContainerPlan> => {
+  const bundle = loadBundle(options.bundle, { warn: engine.warn })
+  const held = new Held({ real: false })
+  const channel = new Channel()
+  const store = new Store(engine.root)
+  store.makeFolder(options.id)
+  try {
+    const cgroup = await cgroupOf(engine, options, bundle.spec)
+    return await makePlan(
+      { engine, options, bundle, store, cgroup, held },
+      inheritedDescriptors(options.preserveFds),
+      channel,
+      held.keep(makePage()),
+    )
+  } finally {
+    channel.close()
+    held.close()
+  }
+}
+
+/**
+ * Creates the container of `options.bundle`. Throws InvalidField for a bad config (nothing was made), WherryError
+ * 'already-exists', or what failed; then all that was made is undone.
+ */
+export const create = async (engine: Engine, options: CreateOptions): Promise<ContainerRecord> => {
+  parseContainerId(options.id)
+  const bundle = loadBundle(options.bundle, { warn: engine.warn })
+  checkTerminal(bundle.spec, options)
+  const store = new Store(engine.root)
+  prepareRoot(engine.root)
+  await recover(engine)
+  const held = new Held()
+  const lock = (await store.lock(options.id))!
+  try {
+    const cgroup = await cgroupOf(engine, options, bundle.spec)
+    store.makeFolder(options.id)
+    const record = newRecord(options, bundle, cgroup)
+    try {
+      store.write(record)
+      return await build({ engine, options, bundle, store, cgroup, held }, record)
+    } catch (error) {
+      await obliterate(engine, store, record)
+      throw error
+    }
+  } finally {
+    held.close()
+    store.settle(options.id)
+    lock.release()
+  }
+}
+
+const checkTerminal = (spec: Spec, { console }: CreateOptions): void => {
+  if (spec.process.terminal === true && console === undefined)
+    throw new WherryError(
+      'invalid-argument',
+      'cannot allocate tty if the container is detached without a console socket: give --console-socket, or set process.terminal to false',
+    )
+  if (spec.process.terminal !== true && console !== undefined)
+    throw new WherryError('invalid-argument', 'cannot use console socket if the process has no terminal: set process.terminal to true')
+}

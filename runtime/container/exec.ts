@@ -1,0 +1,126 @@
+/** exec: another process in a running container. */
+import { readPage } from './page-file.ts'
+import { WherryError } from '../errors.ts'
+import { openCgroup } from '../cgroups/cgroup.ts'
+import type { SubCgroups } from '../cgroups/types.ts'
+import { compileExec, type ExecPlan } from '../init/exec.ts'
+import { SAYS } from '../init/sync.ts'
+import { failureOf } from '../program/failure.ts'
+import { CPU_SETSIZE, parseCpuAffinity } from '../spec/cpu-list.ts'
+import type { LinuxNamespaceType } from '../spec/types.ts'
+import { ARCH } from '../sys/syscall.ts'
+import { Channel } from './channel.ts'
+import { listenerText, openConsole, openEntrance, openSeccomp, sendPidfd, writePidFile } from './create.ts'
+import { capabilityLimit, Held, inheritedDescriptors, openNamespaces, processPlan } from './gather.ts'
+import { abandon, failure, initOf, launch, type Launched, reap } from './launch.ts'
+import { makePage } from './page-file.ts'
+import { specOf } from './spec.ts'
+import { statusOf } from './state.ts'
+import { Store } from './store.ts'
+import type { Engine, ExecOptions } from './types.ts'
+
+const NAMESPACES = [
+  ['ipc', 'ipc'],
+  ['uts', 'uts'],
+  ['network', 'net'],
+  ['pid', 'pid'],
+  ['cgroup', 'cgroup'],
+  ['time', 'time'],
+  ['mount', 'mnt'],
+  ['user', 'user'],
+] as const satisfies readonly (readonly [LinuxNamespaceType, string])[]
+
+/** CPUs as sched_setaffinity(2) takes them. */
+const cpuMask = (list: string | undefined, field: string): Uint8Array | undefined => {
+  if (list === undefined) return undefined
+  const mask = Buffer.alloc(CPU_SETSIZE / 8)
+  for (const [first, last] of parseCpuAffinity(list, field)) for (let cpu = first; cpu <= last; cpu += 1) mask[cpu >> 3]! |= 1 << (cpu & 7)
+  return mask
+}
+
+/** Starts the process; it is a child of this process. Throws failed-precondition for a container that does not run. */
+export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid: number }> => {
+  const store = new Store(engine.root)
+  const record = store.read(options.id)
+  const status = await statusOf(engine, store, record)
+  if (record.init === undefined || status === 'stopped' || status === 'creating')
+    throw new WherryError('failed-precondition', `cannot exec in a ${status} container`)
+  if (status === 'paused' && !options.ignorePaused)
+    throw new WherryError('failed-precondition', 'cannot exec in a paused container (use --ignore-paused to override)')
+  const { init } = record
+  const spec = specOf(store, record)
+  const cgroup = await openCgroup(record.cgroup, engine.warn)
+  const held = new Held()
+  const channel = new Channel()
+  let launched: Launched | undefined
+  try {
+    const descriptors = inheritedDescriptors(options.preserveFds)
+    const inherited = descriptors.end
+    const toChannel = descriptors.add(channel.theirs)
+    const seccomp = openSeccomp(spec.linux.seccomp, engine, store, descriptors, held)
+    const kept = descriptors.end - inherited
+    const joins = openNamespaces(
+      NAMESPACES.map(([type, file]) => ({ type, path: `/proc/${init.pid}/ns/${file}` })),
+      descriptors,
+      held,
+    )
+    const console = openConsole(options.console, descriptors, held)
+    const page = held.keep(makePage())
+    const sub: SubCgroups = options.cgroups
+    const entrance = cgroup.entrance(sub)
+    const affinity = options.process.execCPUAffinity
+    const plan: ExecPlan = {
+      ...processPlan({
+        process: options.process,
+        rootfs: `/proc/${init.pid}/root`,
+        inherited,
+        kept,
+        console,
+        seccomp,
+        capabilityLimit: capabilityLimit(joins.some(({ type }) => type === 'user')),
+        setgroupsDenied: false,
+        warn: engine.warn,
+      }),
+      arch: ARCH,
+      id: options.id,
+      page: descriptors.add(page),
+      channel: toChannel,
+      ...openEntrance(entrance, descriptors, held),
+      attach: entrance === undefined,
+      joins,
+      personality: spec.linux.personality,
+      affinity: {
+        initial: cpuMask(affinity?.initial, 'process.execCPUAffinity.initial'),
+        final: cpuMask(affinity?.final, 'process.execCPUAffinity.final'),
+      },
+      end: descriptors.end,
+    }
+    launched = launch(compileExec(plan), 'wherry:stage', descriptors, page, channel, store.root)
+    for (;;) {
+      const letter = await channel.receive()
+      if (letter === SAYS.attach) {
+        cgroup.join(initOf(launched), { sub, init: init.pid })
+        channel.go()
+      } else if (letter === SAYS.listener)
+        channel.answer(listenerText(record, initOf(launched), spec.linux.seccomp?.listenerMetadata, 'running'))
+      else if (letter === SAYS.created) break
+      else throw failure(launched, 'the process')
+    }
+    const pid = initOf(launched)
+    if (options.pidFile !== undefined) writePidFile(options.pidFile, pid)
+    if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, pid, held)
+    channel.go()
+    while ((await channel.receive()) !== undefined);
+    const failed = failureOf(launched.image, readPage(page))
+    if (failed !== undefined) throw failed
+    reap(launched.stage)
+    return { pid }
+  } catch (error) {
+    channel.close()
+    if (launched !== undefined) abandon(launched)
+    throw error
+  } finally {
+    channel.close()
+    held.close()
+  }
+}

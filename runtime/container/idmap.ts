@@ -1,0 +1,111 @@
+/** Id mappings of user namespaces: written directly, or by newuidmap(1) and newgidmap(1) for who may not. */
+import { execFileSync } from 'node:child_process'
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { WherryError } from '../errors.ts'
+import { Program } from '../program/assembler.ts'
+import { link } from '../program/link.ts'
+import type { LinuxIDMapping } from '../spec/types.ts'
+import { CLONE_NEWUSER } from '../sys/abi/sched.ts'
+import { isErrno, SyscallError } from '../sys/error.ts'
+import { executableFile, posixSpawn } from '../sys/spawn.ts'
+import { ARCH, syscall } from '../sys/syscall.ts'
+import { Channel } from './channel.ts'
+import { emitPreamble } from '../init/stage.ts'
+import { ask, SAYS } from '../init/sync.ts'
+import { makePage } from './page-file.ts'
+
+export interface Mappings {
+  readonly uid: readonly LinuxIDMapping[]
+  readonly gid: readonly LinuxIDMapping[]
+}
+
+const format = (mappings: readonly LinuxIDMapping[]): string =>
+  mappings.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join('')
+
+/** An unprivileged process may map its own id alone without help, user_namespaces(7). */
+const onlyOwn = (mappings: readonly LinuxIDMapping[], own: number): boolean =>
+  mappings.length === 1 && mappings[0]!.size === 1 && mappings[0]!.hostID === own
+
+const byHelper = (helper: 'newuidmap' | 'newgidmap', pid: number, mappings: readonly LinuxIDMapping[]): void => {
+  const args = [String(pid), ...mappings.flatMap(({ containerID, hostID, size }) => [String(containerID), String(hostID), String(size)])]
+  try {
+    execFileSync(helper, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  } catch (error) {
+    if (isErrno(error, 'ENOENT'))
+      throw new WherryError(
+        'failed-precondition',
+        `${helper} is not installed: mapping more than one's own id without privileges needs it (Debian: uidmap)`,
+      )
+    const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error)
+    throw new WherryError(
+      'permission-denied',
+      `${helper} ${args.join(' ')}: ${said} (the ranges must be in /etc/sub${helper === 'newuidmap' ? 'uid' : 'gid'})`,
+    )
+  }
+}
+
+const write = (pid: number, file: 'uid_map' | 'gid_map' | 'setgroups', text: string): void => {
+  try {
+    writeFileSync(`/proc/${pid}/${file}`, text)
+  } catch (error) {
+    if (!(error instanceof Error && 'errno' in error)) throw error
+    throw new SyscallError('write', Math.abs(Number(error.errno)), { args: [`/proc/${pid}/${file}`, JSON.stringify(text)], cause: error })
+  }
+}
+
+/** Whether groups cannot be set in a user namespace whose maps this process writes: it maps its own id by itself. */
+export const deniesSetgroups = ({ gid }: Mappings, privileged: boolean): boolean => !privileged && onlyOwn(gid, process.getegid!())
+
+/** Gives the user namespace of process `pid` its maps. */
+export const writeMaps = (pid: number, mappings: Mappings, privileged: boolean): void => {
+  if (privileged) {
+    write(pid, 'uid_map', format(mappings.uid))
+    write(pid, 'gid_map', format(mappings.gid))
+    return
+  }
+  if (onlyOwn(mappings.uid, process.geteuid!())) write(pid, 'uid_map', format(mappings.uid))
+  else byHelper('newuidmap', pid, mappings.uid)
+  if (onlyOwn(mappings.gid, process.getegid!())) {
+    write(pid, 'setgroups', 'deny')
+    write(pid, 'gid_map', format(mappings.gid))
+  } else byHelper('newgidmap', pid, mappings.gid)
+}
+
+/** A descriptor of a user namespace that has these maps and no process, as mount_setattr(2) takes for an idmapped mount. */
+export const userNamespace = async (mappings: Mappings, folder: string): Promise<number> => {
+  const p = new Program(ARCH)
+  const emit = { p, plan: { page: 1, channel: 0, end: 2 } }
+  emitPreamble(emit, 'wherry:idmap')
+  p.call('unshare', [CLONE_NEWUSER])
+  ask(emit, SAYS.maps)
+  p.exit(0)
+  const channel = new Channel()
+  const page = makePage()
+  const executable = executableFile(link(p).elf, folder)
+  try {
+    const pid = posixSpawn(
+      executable,
+      ['wherry:idmap'],
+      [
+        { from: channel.theirs, to: 0 },
+        { from: page, to: 1 },
+      ],
+    )
+    channel.handOver()
+    try {
+      if ((await channel.receive()) !== SAYS.maps)
+        throw new WherryError('permission-denied', 'no user namespace can be made: see sysctl user.max_user_namespaces')
+      writeMaps(pid, mappings, true)
+      return openSync(`/proc/${pid}/ns/user`, 'r')
+    } finally {
+      channel.close()
+      syscall('wait4', [pid, 0, 0, 0])
+    }
+  } finally {
+    closeSync(page)
+    closeSync(executable)
+  }
+}
+
+/** Whether this process is in the first user namespace of the machine. */
+export const inInitialUserNamespace = (): boolean => /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'))

@@ -1,0 +1,75 @@
+/** Starts a program and talks with it until it has executed its process or has ended; shared by create and exec. */
+import { closeSync } from 'node:fs'
+import { WherryError } from '../errors.ts'
+import type { Descriptors } from '../init/descriptors.ts'
+import { PAGE_WORDS } from '../init/sync.ts'
+import type { Program } from '../program/assembler.ts'
+import { failureOf } from '../program/failure.ts'
+import { type Image, link } from '../program/link.ts'
+import { WNOHANG, wifsignaled, wtermsig } from '../sys/abi/wait.ts'
+import { executableFile, posixSpawn } from '../sys/spawn.ts'
+import { trySyscall } from '../sys/syscall.ts'
+import type { Channel } from './channel.ts'
+import { readPage } from './page-file.ts'
+import { signalName } from '../sys/abi/signal.ts'
+
+export interface Launched {
+  readonly program: Program
+  readonly image: Image
+  readonly stage: number
+  readonly page: number
+}
+
+/** Links and starts the program; the channel's other end is the program's alone from here on. */
+export const launch = (
+  program: Program,
+  name: string,
+  descriptors: Descriptors,
+  page: number,
+  channel: Channel,
+  folder: string,
+): Launched => {
+  const image = link(program)
+  const executable = executableFile(image.elf, folder)
+  try {
+    const stage = posixSpawn(executable, [name], descriptors.placements)
+    return { program, image, stage, page }
+  } finally {
+    closeSync(executable)
+    channel.handOver()
+  }
+}
+
+/** Pid of init as we see it, 0 before it exists. */
+export const initOf = ({ page }: Launched): number => readPage(page).word(PAGE_WORDS.init)
+
+const status = Buffer.alloc(4)
+
+/** Waits for a child that has ended or is about to; undefined where it is not a child or, with WNOHANG, runs. */
+export const reap = (pid: number, options = 0): number | undefined =>
+  trySyscall('wait4', pid, status, options, 0) === pid ? status.readInt32LE() : undefined
+
+/** Why the program ended before its time: what failed, or what ended it. */
+export const failure = (launched: Launched, what: string): Error => {
+  const failed = failureOf(launched.image, readPage(launched.page))
+  if (failed !== undefined) return failed
+  const pid = initOf(launched)
+  const ended = (pid === 0 ? undefined : reap(pid, WNOHANG)) ?? reap(launched.stage, WNOHANG)
+  if (ended !== undefined && wifsignaled(ended))
+    return new WherryError(
+      'internal',
+      `${what} was ended by ${signalName(wtermsig(ended))} (SIGKILL: the memory limit may be too small; SIGSYS: the seccomp filter forbids execve)`,
+    )
+  return new WherryError('internal', `${what} ended before its process was executed`)
+}
+
+/** Ends what is left of a program that failed. */
+export const abandon = (launched: Launched): void => {
+  const pid = initOf(launched)
+  for (const child of [pid, launched.stage]) {
+    if (child === 0) continue
+    if (reap(child, WNOHANG) !== undefined) continue
+    trySyscall('kill', child, 9)
+    reap(child)
+  }
+}

@@ -1,0 +1,76 @@
+/** start: lets the init of a created container execute its process. */
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import { WherryError } from '../errors.ts'
+import { PAGE_SIZE } from '../program/layout.ts'
+import { failureFrom, type OpDescriptions } from '../program/failure.ts'
+import { POLLIN } from '../sys/abi/poll.ts'
+import { syscall, trySyscall } from '../sys/syscall.ts'
+import { unixConnect } from '../sys/unix.ts'
+import { readPage } from './page-file.ts'
+import { runAllHooks, stateOf } from './hooks.ts'
+import { kill } from './kill.ts'
+import { specOf } from './spec.ts'
+import { statusOf } from './state.ts'
+import { Store } from './store.ts'
+import type { ContainerRecord, Engine } from './types.ts'
+
+/** Waits for the end of the connection, which is the execve or the end of init; startContainer hooks may take long. */
+const awaitEnd = async (connection: number): Promise<void> => {
+  const poll = Buffer.alloc(8)
+  poll.writeInt32LE(connection, 0)
+  poll.writeInt16LE(POLLIN, 4)
+  const slice = Buffer.alloc(16)
+  slice.writeBigInt64LE(20_000_000n, 8)
+  while (trySyscall('ppoll', poll, 1, slice, 0, 8) <= 0) await setTimeout(2)
+}
+
+/** Why init ended instead of executing its process; undefined if it did. */
+const failed = (store: Store, id: string): Error | undefined => {
+  const fd = openSync(store.file(id, 'page'), 'r')
+  try {
+    const page = readPage(fd)
+    if (page.failure === undefined) return undefined
+    return failureFrom(JSON.parse(readFileSync(fd, 'utf8').slice(PAGE_SIZE)) as OpDescriptions, page)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+const refusal = (record: ContainerRecord, status: string): WherryError =>
+  new WherryError(
+    'failed-precondition',
+    status === 'stopped'
+      ? `cannot start a container that has stopped: ${record.id}`
+      : `cannot start a container in the ${status} state: ${record.id}`,
+  )
+
+/** @param strict a failing poststart hook ends the container and is an error, as in `runc run`; else it is a warning, as the runtime-spec says. */
+export const start = async (engine: Engine, id: string, { strict = false }: { strict?: boolean } = {}): Promise<void> => {
+  const store = new Store(engine.root)
+  store.read(id)
+  const lock = (await store.lock(id))!
+  try {
+    const record = store.read(id)
+    const status = await statusOf(engine, store, record)
+    if (status !== 'created') throw refusal(record, status)
+    const connection = unixConnect(store.file(id, 'start.sock'))
+    try {
+      syscall('write', [connection, '.', 1])
+      await awaitEnd(connection)
+    } finally {
+      closeSync(connection)
+    }
+    store.removeSocket(id)
+    const error = failed(store, id)
+    if (error !== undefined) throw error
+    const { hooks } = specOf(store, record)
+    const failedHook = await runAllHooks('poststart', hooks?.poststart, stateOf(record, 'running'), strict ? () => {} : engine.warn)
+    if (failedHook === undefined || !strict) return
+    await kill(engine, id, 9, { all: true })
+    throw failedHook
+  } finally {
+    store.settle(id)
+    lock.release()
+  }
+}

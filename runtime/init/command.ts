@@ -1,0 +1,73 @@
+/** What is executed, and where: the lookup of args[0] in PATH, the working directory, and execve itself. */
+import type { Cell } from '../program/operand.ts'
+import { AT_EACCESS, AT_FDCWD, CLOSE_RANGE_CLOEXEC, X_OK } from '../sys/abi/fcntl.ts'
+import { S_IFDIR, S_IFMT, STATX, STATX_TYPE } from '../sys/abi/stat.ts'
+import { EXEC_LOOKUP_ERRORS } from './lookup-errors.ts'
+import type { Emit, ProcessPlan } from './plan.ts'
+
+/** Folders of PATH; an empty part is the working directory, execvp(3). */
+const candidates = (name: string, env: readonly string[]): string[] => {
+  if (name.includes('/')) return [name]
+  const path = env.findLast((entry) => entry.startsWith('PATH='))?.slice(5) ?? ''
+  return path === '' ? [] : path.split(':').map((folder) => `${folder === '' ? '.' : folder}/${name}`)
+}
+
+/**
+ * Finds what will be executed while a failure can still be reported: the cell holds the address of its path. As the shell does,
+ * folders and files without the permission are passed over.
+ */
+export const emitLookup = ({ p, plan }: Emit<ProcessPlan>): Cell => {
+  const name = plan.process.args[0]!
+  const paths = candidates(name, plan.env)
+  const chosen = p.cell('executable')
+  const found = p.label()
+  p.during = name.includes('/') ? `exec: ${JSON.stringify(name)}` : `exec: ${JSON.stringify(name)}: executable file not found in $PATH`
+  const statx = p.buffer(STATX.size)
+  for (const [index, path] of (paths.length === 0 ? [name] : paths).entries()) {
+    const next = p.label()
+    const only = index === Math.max(paths.length, 1) - 1
+    const tolerate = only ? {} : { tolerate: Object.fromEntries(EXEC_LOOKUP_ERRORS.map((code) => [code, next])) }
+    if (!name.includes('/')) {
+      p.call('statx', [AT_FDCWD, path, 0, STATX_TYPE, statx], tolerate)
+      p.compare(statx.plus(STATX.stx_mode), S_IFDIR, { mask: S_IFMT, equal: only ? 'fail' : next })
+    }
+    p.call('faccessat2', [AT_FDCWD, path, X_OK, AT_EACCESS], tolerate)
+    p.set(chosen, 0)
+    p.copy(p.words([path]), chosen)
+    p.jump(found)
+    p.place(next)
+  }
+  p.place(found)
+  return chosen
+}
+
+/** Enters process.cwd. A folder that only root may enter is entered before the user is changed, one that only the user may enter after it. */
+export const emitChdir = ({ p, plan }: Emit<ProcessPlan>): { again: () => void } => {
+  p.during = 'process.cwd'
+  const first = p.call('chdir', [plan.process.cwd], { tolerate: ['EACCES'] })
+  return {
+    again: () => {
+      p.during = 'process.cwd'
+      const there = p.label()
+      p.compare(first, 0, { equal: there })
+      p.call('chdir', [plan.process.cwd])
+      p.place(there)
+      // a folder outside of the root shows as "(unreachable)…", getcwd(2): a leaked descriptor as working directory (CVE-2024-21626)
+      const path = p.buffer(4096)
+      p.call('getcwd', [path, 4096])
+      p.compare(path, '/'.charCodeAt(0), { mask: 0xff, otherwise: 'fail' })
+    },
+  }
+}
+
+/** What is not the process's own closes: what is needed until then when it is executed, the rest at once. */
+export const emitCloseOnExec = ({ p, plan }: Emit<ProcessPlan>): void => {
+  p.during = undefined
+  if (plan.kept > 0) p.call('close_range', [plan.inherited, plan.inherited + plan.kept - 1, CLOSE_RANGE_CLOEXEC])
+  p.call('close_range', [plan.inherited + plan.kept, 0xffffffff, 0])
+}
+
+export const emitExecve = ({ p, plan }: Emit<ProcessPlan>, executable: Cell): void => {
+  p.during = `exec: ${JSON.stringify(plan.process.args[0])}`
+  p.call('execve', [executable, p.strings(plan.process.args), p.strings(plan.env)], { positive: 'fail', zero: 'fail' })
+}

@@ -1,0 +1,127 @@
+/** The mounts of the config, in their order, each onto a descriptor of its target beneath the root. */
+import type { Program } from '../program/assembler.ts'
+import type { Cell, Operand } from '../program/operand.ts'
+import { AT_EMPTY_PATH } from '../sys/abi/fcntl.ts'
+import {
+  AT_RECURSIVE,
+  MOVE_MOUNT_F_EMPTY_PATH,
+  MOVE_MOUNT_T_EMPTY_PATH,
+  MS_BIND,
+  MS_RDONLY,
+  MS_REC,
+  MS_REMOUNT,
+  OPEN_TREE_CLOEXEC,
+  OPEN_TREE_CLONE,
+} from '../sys/abi/mount.ts'
+import { emitCgroupMount } from './cgroup-mount.ts'
+import { emitCopy } from './copy.ts'
+import { fitsFsconfig, newFileSystem } from './file-system.ts'
+import type { ContainerPlan, Emit } from './plan.ts'
+import { makeInRoot, openInRoot, relative } from './resolve.ts'
+import { emitOptions, isBind, type ParsedMount } from './sources.ts'
+
+const PROC_SUPER_MAGIC = 0x9fa0
+
+/** Attaches the detached mount `fd` onto `target`. */
+export const attach = (p: Program, fd: Operand, target: Operand): void => {
+  p.call('move_mount', [fd, '', target, '', MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH])
+}
+
+/** No mount may land in a procfs by way of a link in the image: processes trust what they read there. */
+const refuseProc = (p: Program, target: Operand): void => {
+  const statfs = p.buffer(120)
+  p.call('fstatfs', [target, statfs])
+  p.compare(statfs, PROC_SUPER_MAGIC, { equal: 'fail' })
+}
+
+/** Where processes look for the truth: no link of the image may put it elsewhere. */
+const ORDINARY = new Set(['proc', 'sysfs'])
+
+const isInProc = (path: string): boolean => relative(path) === 'proc' || relative(path).startsWith('proc/')
+
+const emitMount = (emit: Emit<ContainerPlan>, root: Operand, parsed: ParsedMount, source: Cell | undefined): void => {
+  const { p, plan } = emit
+  const { mount, options } = parsed
+  p.during = parsed.path
+  const bind = isBind(parsed)
+  const remount = (options.flags & MS_REMOUNT) !== 0
+  const target = remount
+    ? openInRoot(p, root, mount.destination, { name: 'target' })
+    : makeInRoot(p, root, mount.destination, bind && !parsed.plan.directory ? 'file' : 'directory', {
+        target: parsed.plan.target,
+        links: !ORDINARY.has(mount.type ?? ''),
+      })
+  if (!isInProc(mount.destination)) refuseProc(p, target)
+  if (remount) {
+    p.call('fchdir', [target])
+    p.call('mount', [
+      mount.source ?? '',
+      '.',
+      mount.type ?? '',
+      (options.flags & ~MS_REC) | (bind ? MS_BIND : 0),
+      withLabel(plan, mount.type, options.data.join(',')),
+    ])
+    return
+  }
+  if (bind) {
+    attach(p, source ?? sourceInside(emit, root, parsed), target)
+    return
+  }
+  if (mount.type === 'cgroup' || mount.type === 'cgroup2') {
+    emitCgroupMount(emit, target, parsed)
+    return
+  }
+  const request = {
+    source: mount.source ?? mount.type!,
+    type: mount.type!,
+    flags: parsed.plan.copy === undefined ? options.flags : options.flags & ~MS_RDONLY,
+    data: withLabel(plan, mount.type, withMode(parsed)),
+  }
+  if (!fitsFsconfig(request.data)) {
+    p.call('fchdir', [target])
+    p.call('mount', [request.source, '.', request.type, request.flags, request.data])
+    emitOptions(emit, openInRoot(p, root, mount.destination), parsed, false)
+    return
+  }
+  const fd = newFileSystem(p, request)
+  if (parsed.plan.copy !== undefined) emitCopy(emit, target, fd, parsed.plan.copy)
+  emitOptions(emit, fd, parsed, true)
+  attach(p, fd, target)
+}
+
+/** A tmpfs that says nothing of its mode takes that of the folder it covers. */
+const withMode = ({ mount, options, plan }: ParsedMount): string =>
+  [
+    ...options.data,
+    ...(mount.type === 'tmpfs' && plan.mode !== undefined && !options.data.some((option) => /(^|,)mode=/.test(option))
+      ? [`mode=${plan.mode.toString(8)}`]
+      : []),
+  ].join(',')
+
+/** A source that lies in the root, which earlier mounts may have changed. */
+const sourceInside = (emit: Emit<ContainerPlan>, root: Operand, parsed: ParsedMount): Cell => {
+  const { p } = emit
+  const at = openInRoot(p, root, parsed.plan.inside!)
+  const recursive = (parsed.options.flags & MS_REC) !== 0
+  const fd = p.call('open_tree', [at, '', AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0)], {
+    name: 'source',
+  })
+  emitOptions(emit, fd, parsed, true)
+  return fd
+}
+
+/** The SELinux context of the mounts, as mount(8) writes it. */
+const withLabel = (plan: ContainerPlan, type: string | undefined, data: string): string => {
+  if (plan.selinuxMountLabel === undefined || type === 'proc' || type === 'sysfs' || type === 'cgroup' || type === 'cgroup2') return data
+  return [data, `context="${plan.selinuxMountLabel}"`].filter((part) => part !== '').join(',')
+}
+
+/** Everything in `mounts`; `sources` are those of the bind mounts, by index. */
+export const emitMounts = (
+  emit: Emit<ContainerPlan>,
+  root: Operand,
+  mounts: readonly ParsedMount[],
+  sources: readonly (Cell | undefined)[],
+): void => {
+  for (const [index, parsed] of mounts.entries()) emitMount(emit, root, parsed, sources[index])
+}

@@ -1,0 +1,56 @@
+/** The root filesystem: attached in init's own mount namespace, and made its root. */
+import type { Cell, Operand } from '../program/operand.ts'
+import { AT_FDCWD } from '../sys/abi/fcntl.ts'
+import {
+  AT_RECURSIVE,
+  MNT_DETACH,
+  MOUNT_ATTR_RDONLY,
+  MOVE_MOUNT_F_EMPTY_PATH,
+  MS_MOVE,
+  MS_PRIVATE,
+  MS_REC,
+  MS_SLAVE,
+  OPEN_TREE_CLOEXEC,
+  OPEN_TREE_CLONE,
+} from '../sys/abi/mount.ts'
+import { CLONE_NEWNS } from '../sys/abi/sched.ts'
+import type { ContainerPlan, Emit } from './plan.ts'
+import { PROPAGATION, setAttributes } from './sources.ts'
+
+const ownMountNamespace = (plan: ContainerPlan): boolean => (plan.fresh & CLONE_NEWNS) !== 0
+
+/**
+ * A copy of the mount tree at the working directory (root.path), attached over it; or the caller's mount, attached there.
+ * Without a mount namespace of its own the container gets the folder as it is.
+ */
+export const emitRoot = ({ p, plan }: Emit<ContainerPlan>): Cell => {
+  p.during = 'root'
+  if (!ownMountNamespace(plan)) return p.call('open_tree', [AT_FDCWD, '.', OPEN_TREE_CLOEXEC], { name: 'root' })
+  p.call('mount', ['', '/', '', PROPAGATION[plan.spec.linux.rootfsPropagation ?? 'rslave'], 0])
+  if (plan.rootfsMountPoint !== undefined) p.call('mount', ['', plan.rootfsMountPoint, '', MS_PRIVATE, 0])
+  const root = p.cell('root', plan.rootfs ?? 0)
+  if (plan.rootfs === undefined) p.call('open_tree', [AT_FDCWD, '.', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE], { into: root })
+  p.call('move_mount', [root, '', AT_FDCWD, '.', MOVE_MOUNT_F_EMPTY_PATH])
+  return root
+}
+
+/** Makes it the root of the mount namespace and leaves nothing of the host's mounts reachable; pivot_root(2), "pivot_root(".", ".")". */
+export const emitPivot = ({ p, plan }: Emit<ContainerPlan>, root: Operand): void => {
+  p.during = 'root'
+  p.call('fchdir', [root])
+  if (!ownMountNamespace(plan)) p.call('chroot', ['.'])
+  else if (plan.noPivot) {
+    p.call('mount', ['.', '/', '', MS_MOVE, 0])
+    p.call('chroot', ['.'])
+  } else {
+    p.call('pivot_root', ['.', '.'])
+    p.call('mount', ['', '.', '', MS_SLAVE | MS_REC, 0]) // what is unmounted here stays mounted on the host
+    p.call('umount2', ['.', MNT_DETACH])
+  }
+  p.call('chdir', ['/'])
+}
+
+export const emitReadonlyRoot = ({ p, plan }: Emit<ContainerPlan>, root: Operand): void => {
+  p.during = 'root.readonly'
+  if (plan.spec.root.readonly === true && ownMountNamespace(plan)) setAttributes(p, root, { set: MOUNT_ATTR_RDONLY })
+}
