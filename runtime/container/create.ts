@@ -10,7 +10,7 @@ import type { ContainerPlan, SeccompPlan } from '../init/plan.ts'
 import { WAITING } from '../init/start.ts'
 import { SAYS } from '../init/sync.ts'
 import { PAGE_SIZE } from '../program/layout.ts'
-import { describeOps } from '../program/failure.ts'
+import { saveOps } from '../program/saved-ops.ts'
 import { cachedSeccomp } from '../seccomp/cache.ts'
 import { parseContainerId } from '../spec/container-id.ts'
 import { type Bundle, loadBundle } from '../spec/load.ts'
@@ -217,7 +217,7 @@ const converse = async (creation: Creation, record: ContainerRecord, channel: Ch
       case SAYS.created:
         return { ...withInit(), cgroup: cgroup.record }
       default:
-        throw failure(launched, `container ${options.id}`)
+        throw await failure(launched, `container ${options.id}`)
     }
   }
 }
@@ -236,14 +236,13 @@ export const sendPidfd = (socket: string, pid: number, held: Held): void => {
 /** The ops that come after `start` as text behind the page: `start` did not compile them. */
 const describe = (page: number, { image }: Launched): void => {
   const first = image.program.ops.findIndex(({ during }) => during === WAITING)
-  const text = Buffer.from(JSON.stringify(describeOps(image, first)))
+  const text = Buffer.from(JSON.stringify(saveOps(image, first)))
   writeSync(page, text, 0, text.length, PAGE_SIZE)
 }
 
 const build = async (creation: Creation, record: ContainerRecord): Promise<ContainerRecord> => {
   const { options, store, held, bundle } = creation
   copyFileSync(`${bundle.bundle}/config.json`, store.file(options.id, 'config.json'))
-  await creation.cgroup.create(bundle.spec.linux.resources)
   const channel = new Channel()
   let launched: Launched | undefined
   try {
@@ -337,9 +336,17 @@ export const create = async (engine: Engine, options: CreateOptions): Promise<Co
     const record = newRecord(options, bundle, cgroup)
     try {
       store.write(record)
-      return await build({ engine, options, bundle, store, cgroup, held }, record)
+      await cgroup.create(bundle.spec.linux.resources)
     } catch (error) {
-      await obliterate(engine, store, record)
+      store.remove(options.id)
+      throw error
+    }
+    const entered: ContainerRecord = { ...record, cgroup: cgroup.record, entered: true }
+    try {
+      store.write(entered)
+      return await build({ engine, options, bundle, store, cgroup, held }, entered)
+    } catch (error) {
+      await obliterate(engine, store, { ...entered, cgroup: cgroup.record })
       throw error
     }
   } finally {

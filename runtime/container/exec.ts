@@ -1,18 +1,18 @@
 /** exec: another process in a running container. */
-import { readPage } from './page-file.ts'
 import { WherryError } from '../errors.ts'
 import { openCgroup } from '../cgroups/cgroup.ts'
-import type { SubCgroups } from '../cgroups/types.ts'
+import type { Entrance, SubCgroups } from '../cgroups/types.ts'
 import { compileExec, type ExecPlan } from '../init/exec.ts'
+import type { Descriptors } from '../init/descriptors.ts'
 import { SAYS } from '../init/sync.ts'
-import { failureOf } from '../program/failure.ts'
 import { CPU_SETSIZE, parseCpuAffinity } from '../spec/cpu-list.ts'
 import type { LinuxNamespaceType } from '../spec/types.ts'
+import { isErrno } from '../sys/error.ts'
 import { ARCH } from '../sys/syscall.ts'
 import { Channel } from './channel.ts'
 import { listenerText, openConsole, openEntrance, openSeccomp, sendPidfd, writePidFile } from './create.ts'
 import { capabilityLimit, Held, inheritedDescriptors, openNamespaces, processPlan } from './gather.ts'
-import { abandon, failure, initOf, launch, type Launched, reap } from './launch.ts'
+import { abandon, failure, failureIn, initOf, launch, type Launched, reap } from './launch.ts'
 import { makePage } from './page-file.ts'
 import { specOf } from './spec.ts'
 import { statusOf } from './state.ts'
@@ -36,6 +36,17 @@ const cpuMask = (list: string | undefined, field: string): Uint8Array | undefine
   const mask = Buffer.alloc(CPU_SETSIZE / 8)
   for (const [first, last] of parseCpuAffinity(list, field)) for (let cpu = first; cpu <= last; cpu += 1) mask[cpu >> 3]! |= 1 << (cpu & 7)
   return mask
+}
+
+/** The sub-cgroups are those that exist. */
+const enter = (entrance: Entrance | undefined, descriptors: Descriptors, held: Held): ReturnType<typeof openEntrance> => {
+  try {
+    return openEntrance(entrance, descriptors, held)
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error
+    const directory = entrance?.into ?? entrance?.tasks[0] ?? ''
+    throw new WherryError('not-found', `cannot exec: adding pid to ${directory}/cgroup.procs: no such file or directory`, { cause: error })
+  }
 }
 
 /** Starts the process; it is a child of this process. Throws failed-precondition for a container that does not run. */
@@ -85,7 +96,7 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
       id: options.id,
       page: descriptors.add(page),
       channel: toChannel,
-      ...openEntrance(entrance, descriptors, held),
+      ...enter(entrance, descriptors, held),
       attach: entrance === undefined,
       joins,
       personality: spec.linux.personality,
@@ -104,14 +115,14 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
       } else if (letter === SAYS.listener)
         channel.answer(listenerText(record, initOf(launched), spec.linux.seccomp?.listenerMetadata, 'running'))
       else if (letter === SAYS.created) break
-      else throw failure(launched, 'the process')
+      else throw await failure(launched, 'the process')
     }
     const pid = initOf(launched)
     if (options.pidFile !== undefined) writePidFile(options.pidFile, pid)
     if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, pid, held)
     channel.go()
     while ((await channel.receive()) !== undefined);
-    const failed = failureOf(launched.image, readPage(page))
+    const failed = await failureIn(launched)
     if (failed !== undefined) throw failed
     reap(launched.stage)
     return { pid }

@@ -4,7 +4,6 @@ import { WherryError } from '../errors.ts'
 import type { Descriptors } from '../init/descriptors.ts'
 import { PAGE_WORDS } from '../init/sync.ts'
 import type { Program } from '../program/assembler.ts'
-import { failureOf } from '../program/failure.ts'
 import { type Image, link } from '../program/link.ts'
 import { WNOHANG, wifsignaled, wtermsig } from '../sys/abi/wait.ts'
 import { executableFile, posixSpawn } from '../sys/spawn.ts'
@@ -49,9 +48,17 @@ const status = Buffer.alloc(4)
 export const reap = (pid: number, options = 0): number | undefined =>
   trySyscall('wait4', pid, status, options, 0) === pid ? status.readInt32LE() : undefined
 
+/** What the failure page says. The words for it are loaded when there is something to say. */
+export const failureIn = async ({ image, page }: Pick<Launched, 'image' | 'page'>): Promise<Error | undefined> => {
+  const read = readPage(page)
+  if (read.failure === undefined) return undefined
+  const { failureOf } = await import('../program/failure.ts')
+  return failureOf(image, read)
+}
+
 /** Why the program ended before its time: what failed, or what ended it. */
-export const failure = (launched: Launched, what: string): Error => {
-  const failed = failureOf(launched.image, readPage(launched.page))
+export const failure = async (launched: Launched, what: string): Promise<Error> => {
+  const failed = await failureIn(launched)
   if (failed !== undefined) return failed
   const pid = initOf(launched)
   const ended = (pid === 0 ? undefined : reap(pid, WNOHANG)) ?? reap(launched.stage, WNOHANG)

@@ -3,10 +3,10 @@ import { openCgroup } from '../cgroups/cgroup.ts'
 import { Store } from './store.ts'
 import type { ContainerRecord, Engine } from './types.ts'
 
-/** Removes everything of a container: its processes, its cgroup, its folder. Idempotent. */
+/** Removes everything of a container: its processes, its cgroup, its folder. Idempotent. A cgroup that was not entered is removed if it is empty. */
 export const obliterate = async (engine: Engine, store: Store, record: ContainerRecord): Promise<void> => {
   const cgroup = await openCgroup(record.cgroup, engine.warn)
-  if (cgroup.exists()) {
+  if (cgroup.exists() && (record.entered === true || cgroup.processes().length === 0)) {
     await cgroup.kill()
     await cgroup.destroy()
   }

@@ -3,13 +3,14 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { WherryError } from '../errors.ts'
 import { PAGE_SIZE } from '../program/layout.ts'
-import { failureFrom, type OpDescriptions } from '../program/failure.ts'
+import { restoreOps, type SavedOps } from '../program/saved-ops.ts'
 import { POLLIN } from '../sys/abi/poll.ts'
 import { syscall, trySyscall } from '../sys/syscall.ts'
 import { unixConnect } from '../sys/unix.ts'
 import { readPage } from './page-file.ts'
 import { runAllHooks, stateOf } from './hooks.ts'
 import { kill } from './kill.ts'
+import { failureIn } from './launch.ts'
 import { specOf } from './spec.ts'
 import { statusOf } from './state.ts'
 import { Store } from './store.ts'
@@ -26,14 +27,14 @@ const awaitEnd = async (connection: number): Promise<void> => {
 }
 
 /** Why init ended instead of executing its process; undefined if it did. */
-const failed = (store: Store, id: string): Error | undefined => {
-  const fd = openSync(store.file(id, 'page'), 'r')
+const failed = async (store: Store, id: string): Promise<Error | undefined> => {
+  const page = openSync(store.file(id, 'page'), 'r')
   try {
-    const page = readPage(fd)
-    if (page.failure === undefined) return undefined
-    return failureFrom(JSON.parse(readFileSync(fd, 'utf8').slice(PAGE_SIZE)) as OpDescriptions, page)
+    if (readPage(page).failure === undefined) return undefined
+    const saved = readFileSync(page).subarray(PAGE_SIZE).toString()
+    return await failureIn({ image: restoreOps(JSON.parse(saved) as SavedOps), page })
   } finally {
-    closeSync(fd)
+    closeSync(page)
   }
 }
 
@@ -62,7 +63,7 @@ export const start = async (engine: Engine, id: string, { strict = false }: { st
       closeSync(connection)
     }
     store.removeSocket(id)
-    const error = failed(store, id)
+    const error = await failed(store, id)
     if (error !== undefined) throw error
     const { hooks } = specOf(store, record)
     const failedHook = await runAllHooks('poststart', hooks?.poststart, stateOf(record, 'running'), strict ? () => {} : engine.warn)

@@ -39,6 +39,8 @@ export interface ContainerRecord {
   /** Absent until init exists (status `creating`). */
   readonly init?: ProcessId
   readonly cgroup: CgroupRecord
+  /** The cgroup is made and its processes are ours: before that somebody else's may be there. */
+  readonly entered?: true
   /** Its deletion has begun and is to be completed. */
   readonly deleting?: true
 }

@@ -3,9 +3,8 @@ import type { Cell, Operand } from '../program/operand.ts'
 import { O_CLOEXEC, O_DIRECTORY, O_PATH } from '../sys/abi/fcntl.ts'
 import { CLONE_NEWCGROUP } from '../sys/abi/sched.ts'
 import { newFileSystem } from './file-system.ts'
-import { attach } from './mounts.ts'
 import type { ContainerPlan, Emit } from './plan.ts'
-import { cloneTree, emitOptions, type ParsedMount } from './sources.ts'
+import { attach, cloneTree, emitOptions, type ParsedMount } from './sources.ts'
 
 /** The hierarchy as a new mount, whose root is that of the cgroup namespace; where that is refused, or there is no such namespace, the container's folder of the host's. */
 const hierarchy = (emit: Emit<ContainerPlan>, type: string, data: string, source: string): Cell => {

@@ -68,6 +68,6 @@ export const emitCloseOnExec = ({ p, plan }: Emit<ProcessPlan>): void => {
 }
 
 export const emitExecve = ({ p, plan }: Emit<ProcessPlan>, executable: Cell): void => {
-  p.during = `exec: ${JSON.stringify(plan.process.args[0])}`
+  p.during = `exec ${plan.process.args[0]}`
   p.call('execve', [executable, p.strings(plan.process.args), p.strings(plan.env)], { positive: 'fail', zero: 'fail' })
 }

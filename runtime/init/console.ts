@@ -5,7 +5,7 @@ import { ONLCR, TCGETS, TCSETS, TERMIOS, TIOCGPTPEER, TIOCSCTTY, TIOCSPTLCK, TIO
 import { OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from '../sys/abi/mount.ts'
 import { SCM_RIGHTS, SOL_SOCKET } from '../sys/abi/socket.ts'
 import type { Program } from '../program/assembler.ts'
-import { attach } from './mounts.ts'
+import { attach } from './sources.ts'
 import type { Emit, ProcessPlan } from './plan.ts'
 import { makeInRoot, openInRoot } from './resolve.ts'
 

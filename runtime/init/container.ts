@@ -2,7 +2,7 @@
 import { Program } from '../program/assembler.ts'
 import type { Cell, Operand } from '../program/operand.ts'
 import { MS_REMOUNT } from '../sys/abi/mount.ts'
-import { CLONE_NEWCGROUP, CLONE_NEWNET } from '../sys/abi/sched.ts'
+import { CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWUSER } from '../sys/abi/sched.ts'
 import { AF_INET, SOCK_CLOEXEC, SOCK_DGRAM } from '../sys/abi/socket.ts'
 import { IFF_UP, SIOCSIFFLAGS } from '../sys/abi/ioctl.ts'
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, O_WRONLY } from '../sys/abi/fcntl.ts'
@@ -22,7 +22,7 @@ import type { ContainerPlan, Emit } from './plan.ts'
 import { makeInRoot, relative } from './resolve.ts'
 import { emitPivot, emitReadonlyRoot, emitRoot } from './root.ts'
 import { emitSource, isBind, parsedMounts } from './sources.ts'
-import { emitStage, emitTasks } from './stage.ts'
+import { emitBecomeRoot, emitStage, emitTasks } from './stage.ts'
 import { emitStartWait } from './start.ts'
 import { ask, askText, SAYS, type Text } from './sync.ts'
 
@@ -80,6 +80,9 @@ const emitFiles = (
   return { root, slave }
 }
 
+const entersUserNamespace = (plan: ContainerPlan): boolean =>
+  (plan.fresh & CLONE_NEWUSER) !== 0 || plan.joins.some(({ type }) => type === 'user')
+
 const emitInit = (emit: Emit<ContainerPlan>, prepared: Prepared): void => {
   const { p, plan } = emit
   const { spec } = plan
@@ -89,6 +92,7 @@ const emitInit = (emit: Emit<ContainerPlan>, prepared: Prepared): void => {
   if (plan.attach) ask(emit, SAYS.attach)
   emitTasks(emit, plan.tasks)
   p.during = 'init'
+  if (plan.rootMapped && entersUserNamespace(plan)) emitBecomeRoot(emit)
   if ((plan.fresh & CLONE_NEWCGROUP) !== 0) p.call('unshare', [CLONE_NEWCGROUP])
   p.call('setsid', [])
   if (plan.newKeyring)

@@ -4,10 +4,9 @@ import type { LinuxDevice } from '../spec/types.ts'
 import { AT_SYMLINK_NOFOLLOW, O_CLOEXEC, O_NOFOLLOW, O_RDWR } from '../sys/abi/fcntl.ts'
 import { S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, STATX, STATX_BASIC_STATS } from '../sys/abi/stat.ts'
 import { AT_EMPTY_PATH } from '../sys/abi/fcntl.ts'
-import { attach } from './mounts.ts'
 import type { ContainerPlan, Emit } from './plan.ts'
 import { makeInRoot, openInRoot, parentInRoot, relative } from './resolve.ts'
-import { cloneTree, isBind, type ParsedMount } from './sources.ts'
+import { attach, cloneTree, isBind, type ParsedMount } from './sources.ts'
 
 const device = (path: string, major: number, minor: number): LinuxDevice => ({
   type: 'c',

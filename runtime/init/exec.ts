@@ -38,6 +38,8 @@ const emitChild = (emit: Emit<ExecPlan>): void => {
   p.call('prctl', [PR_SET_DUMPABLE, 0, 0, 0, 0]) // processes of the container must not get at descriptors of the host (CVE-2016-9962)
   if (plan.attach) ask(emit, SAYS.attach)
   emitTasks(emit, plan.tasks)
+  p.during = 'exec'
+  if (plan.joins.some(({ type }) => type === 'user')) emitBecomeRoot(emit)
   emitAffinity(emit, plan.affinity.final)
   p.during = 'exec'
   p.call('setsid', [])
@@ -75,7 +77,6 @@ export const compileExec = (plan: ExecPlan): Program => {
   emitAffinity(emit, plan.affinity.initial)
   if (plan.process.oomScoreAdj !== undefined) writeProcSelf(emit, 'oom_score_adj', String(plan.process.oomScoreAdj))
   emitJoins(emit, plan.joins)
-  if (plan.joins.some(({ type }) => type === 'user')) emitBecomeRoot(emit)
   emitClone(emit, 0, plan.cgroup, () => emitChild(emit))
   return p
 }

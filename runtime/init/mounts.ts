@@ -2,30 +2,15 @@
 import type { Program } from '../program/assembler.ts'
 import type { Cell, Operand } from '../program/operand.ts'
 import { AT_EMPTY_PATH } from '../sys/abi/fcntl.ts'
-import {
-  AT_RECURSIVE,
-  MOVE_MOUNT_F_EMPTY_PATH,
-  MOVE_MOUNT_T_EMPTY_PATH,
-  MS_BIND,
-  MS_RDONLY,
-  MS_REC,
-  MS_REMOUNT,
-  OPEN_TREE_CLOEXEC,
-  OPEN_TREE_CLONE,
-} from '../sys/abi/mount.ts'
+import { AT_RECURSIVE, MS_BIND, MS_RDONLY, MS_REC, MS_REMOUNT, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from '../sys/abi/mount.ts'
 import { emitCgroupMount } from './cgroup-mount.ts'
 import { emitCopy } from './copy.ts'
 import { fitsFsconfig, newFileSystem } from './file-system.ts'
 import type { ContainerPlan, Emit } from './plan.ts'
 import { makeInRoot, openInRoot, relative } from './resolve.ts'
-import { emitOptions, isBind, type ParsedMount } from './sources.ts'
+import { attach, emitOptions, isBind, type ParsedMount } from './sources.ts'
 
 const PROC_SUPER_MAGIC = 0x9fa0
-
-/** Attaches the detached mount `fd` onto `target`. */
-export const attach = (p: Program, fd: Operand, target: Operand): void => {
-  p.call('move_mount', [fd, '', target, '', MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH])
-}
 
 /** No mount may land in a procfs by way of a link in the image: processes trust what they read there. */
 const refuseProc = (p: Program, target: Operand): void => {

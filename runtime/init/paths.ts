@@ -14,10 +14,9 @@ import {
 import { S_IFDIR } from '../sys/abi/stat.ts'
 import { openNull } from './devices.ts'
 import { newFileSystem } from './file-system.ts'
-import { attach } from './mounts.ts'
 import type { ContainerPlan, Emit } from './plan.ts'
 import { branchOnType, openInRoot } from './resolve.ts'
-import { setAttributes } from './sources.ts'
+import { attach, setAttributes } from './sources.ts'
 
 /** A detached copy of the mount whose root (or a file in which) is `fd`. */
 const cloneOf = (p: Program, fd: Operand, recursive: boolean) =>

@@ -12,6 +12,8 @@ import {
   AT_RECURSIVE,
   MOUNT_ATTR_IDMAP,
   MOUNT_ATTR_SIZE_VER0,
+  MOVE_MOUNT_F_EMPTY_PATH,
+  MOVE_MOUNT_T_EMPTY_PATH,
   MS_BIND,
   MS_PRIVATE,
   MS_REC,
@@ -73,6 +75,11 @@ export const setAttributes = (
     p.words([set, clear, propagation, userns]),
     MOUNT_ATTR_SIZE_VER0,
   ])
+}
+
+/** Attaches the detached mount `fd` onto `target`. */
+export const attach = (p: Program, fd: Operand, target: Operand): void => {
+  p.call('move_mount', [fd, '', target, '', MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH])
 }
 
 /** A detached copy of the mount tree at `path`. */

@@ -58,7 +58,7 @@ export const emitJoins = ({ p }: Emit<unknown>, joins: readonly Join[]): void =>
   }
 }
 
-/** Becomes root of the user namespace it is in. */
+/** Becomes root of the user namespace it is in. Not before the clone: it is as the host's user that init may enter its cgroup. */
 export const emitBecomeRoot = ({ p, plan }: Emit<{ setgroupsDenied: boolean }>): void => {
   if (!plan.setgroupsDenied) p.call('setgroups', [0, 0])
   p.call('setresgid', [0, 0, 0])
@@ -113,11 +113,9 @@ export const emitStage = (emit: Emit<ContainerPlan>, { prepare, init }: { prepar
   p.during = 'stage'
   if (plan.rootfs === undefined) p.call('chdir', [spec.root.path], { during: 'root.path' }) // init's copy of the mount tree starts here
   emitJoins(emit, plan.joins)
-  if (plan.joins.some((join) => join.type === 'user') && plan.rootMapped) emitBecomeRoot(emit)
   if ((plan.fresh & CLONE_NEWUSER) !== 0) {
     p.call('unshare', [CLONE_NEWUSER])
     ask(emit, SAYS.maps)
-    if (plan.rootMapped) emitBecomeRoot(emit)
   }
   if ((plan.fresh & CLONE_NEWTIME) !== 0) {
     p.call('unshare', [CLONE_NEWTIME])
