@@ -3,23 +3,26 @@
  * V8. Nothing of Node's is inherited: signal dispositions are reset, the mask is empty, descriptors are those named here and
  * what is not close-on-exec in this process (programs close those first).
  */
-import { closeSync, constants, fchmodSync, openSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, constants, fchmodSync, openSync, unlinkSync, writeFileSync } from 'node:fs'
 import { ERRNO } from './abi/errno.ts'
+import {
+  F_ADD_SEALS,
+  F_DUPFD_CLOEXEC,
+  F_SEAL_GROW,
+  F_SEAL_SEAL,
+  F_SEAL_SHRINK,
+  F_SEAL_WRITE,
+  MFD_ALLOW_SEALING,
+  MFD_CLOEXEC,
+  MFD_EXEC,
+} from './abi/fcntl.ts'
 import { SyscallError } from './error.ts'
 import { type ForeignFunction, koffi, libc } from './koffi.ts'
-import { syscall, trySyscall } from './syscall.ts'
+import { cstring, syscall, trySyscall } from './syscall.ts'
 
-const MFD_CLOEXEC = 1
-const MFD_ALLOW_SEALING = 2
-const MFD_EXEC = 0x10
-const F_ADD_SEALS = 1033
-const F_DUPFD_CLOEXEC = 1030
-/** F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE */
-const ALL_SEALS = 0xf
+const ALL_SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE
 /** POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK */
 const SPAWN_FLAGS = 0x04 | 0x08
-/** Above every descriptor that a program is given. */
-const HIGH = 512
 
 type Name =
   | 'posix_spawn'
@@ -31,8 +34,12 @@ type Name =
   | 'posix_spawnattr_setsigmask'
   | 'posix_spawnattr_setsigdefault'
 
+/** Bytes that libc has the address of: as long as they are here they are not collected. */
+const lent: Uint8Array[] = []
+
 const functions = new Map<Name, ForeignFunction>()
-const foreign = (name: Name, ...args: readonly (number | bigint | Uint8Array)[]): void => {
+/** Calls a function of libc that returns an errno. */
+const foreign = (name: Name, args: readonly (number | bigint | Uint8Array)[], shown: readonly string[] = []): void => {
   let call = functions.get(name)
   if (call === undefined) {
     call = libc.func(
@@ -42,26 +49,29 @@ const foreign = (name: Name, ...args: readonly (number | bigint | Uint8Array)[])
     )
     functions.set(name, call)
   }
+  lent.push(...args.filter((arg) => arg instanceof Uint8Array))
   const error = Number(call(...args.map((arg) => (arg instanceof Uint8Array ? koffi.address(arg) : arg))))
-  if (error !== 0) throw new SyscallError(name, error)
+  lent.length = 0
+  if (error !== 0) throw new SyscallError(name, error, { args: shown })
 }
 
-/** The NULL-terminated array of string pointers execve(2) takes, with the bytes it points to. */
-const pointers = (values: readonly string[]): { array: Uint8Array; kept: Uint8Array[] } => {
-  const kept = values.map((value) => Buffer.from(`${value}\0`))
+/** The NULL-terminated array of string pointers execve(2) takes; the strings are lent up to the next foreign call. */
+const pointers = (values: readonly string[]): Uint8Array => {
+  const strings = values.map(cstring)
   const array = Buffer.alloc((values.length + 1) * 8)
-  for (const [index, bytes] of kept.entries()) array.writeBigUInt64LE(koffi.address(bytes), index * 8)
-  return { array, kept }
+  for (const [index, bytes] of strings.entries()) array.writeBigUInt64LE(koffi.address(bytes), index * 8)
+  lent.push(...strings)
+  return array
 }
 
 let attributes: Uint8Array | undefined
 const spawnAttributes = (): Uint8Array => {
   if (attributes !== undefined) return attributes
   const attr = Buffer.alloc(512) // posix_spawnattr_t: 336 bytes in glibc
-  foreign('posix_spawnattr_init', attr)
-  foreign('posix_spawnattr_setsigmask', attr, Buffer.alloc(128))
-  foreign('posix_spawnattr_setsigdefault', attr, Buffer.alloc(128, 0xff))
-  foreign('posix_spawnattr_setflags', attr, SPAWN_FLAGS)
+  foreign('posix_spawnattr_init', [attr])
+  foreign('posix_spawnattr_setsigmask', [attr, Buffer.alloc(128)])
+  foreign('posix_spawnattr_setsigdefault', [attr, Buffer.alloc(128, 0xff)])
+  foreign('posix_spawnattr_setflags', [attr, SPAWN_FLAGS])
   attributes = attr
   return attr
 }
@@ -75,17 +85,22 @@ export const executableFile = (bytes: Uint8Array, folder: string): number => {
   if (fd === -ERRNO.EINVAL) fd = trySyscall('memfd_create', 'wherry', MFD_CLOEXEC | MFD_ALLOW_SEALING) // before Linux 6.3
   if (fd === -ERRNO.EACCES || fd === -ERRNO.EPERM || fd === -ERRNO.ENOSYS) return executableOnDisk(bytes, folder)
   if (fd < 0) throw new SyscallError('memfd_create', -fd)
-  writeSync(fd, bytes)
-  fchmodSync(fd, 0o555)
-  syscall('fcntl', [fd, F_ADD_SEALS, ALL_SEALS])
-  return fd
+  try {
+    writeFileSync(fd, bytes)
+    fchmodSync(fd, 0o555)
+    syscall('fcntl', [fd, F_ADD_SEALS, ALL_SEALS])
+    return fd
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
 }
 
 const executableOnDisk = (bytes: Uint8Array, folder: string): number => {
   const path = `${folder}/.program-${process.pid}-${process.hrtime.bigint()}`
   const writer = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o500)
   try {
-    writeSync(writer, bytes)
+    writeFileSync(writer, bytes)
     return openSync(path, constants.O_RDONLY)
   } finally {
     closeSync(writer)
@@ -106,26 +121,27 @@ export interface Placement {
 export const posixSpawn = (executable: number, argv: readonly string[], placements: readonly Placement[]): number => {
   const moved: number[] = []
   const targets = new Set(placements.map(({ to }) => to))
+  if (targets.size < placements.length) throw new RangeError('two descriptors are to be placed under one number')
+  const above = Math.max(2, ...targets) + 1
   /** A source that an earlier placement would overwrite is first moved out of the way. */
   const clear = (fd: number, own: number | undefined): number => {
     if (fd === own || !targets.has(fd)) return fd
-    const high = syscall('fcntl', [fd, F_DUPFD_CLOEXEC, HIGH])
+    const high = syscall('fcntl', [fd, F_DUPFD_CLOEXEC, above])
     moved.push(high)
     return high
   }
   const actions = Buffer.alloc(128) // posix_spawn_file_actions_t: 80 bytes in glibc
-  foreign('posix_spawn_file_actions_init', actions)
+  foreign('posix_spawn_file_actions_init', [actions])
   try {
     const program = clear(executable, undefined)
-    for (const { from, to } of placements) foreign('posix_spawn_file_actions_adddup2', actions, clear(from, to), to)
+    for (const { from, to } of placements) foreign('posix_spawn_file_actions_adddup2', [actions, clear(from, to), to])
     const pid = Buffer.alloc(4)
-    const path = Buffer.from(`/proc/self/fd/${program}\0`)
-    const args = pointers(argv)
-    const env = pointers([])
-    foreign('posix_spawn', pid, path, actions, spawnAttributes(), args.array, env.array)
+    const attr = spawnAttributes()
+    const path = cstring(`/proc/self/fd/${program}`)
+    foreign('posix_spawn', [pid, path, actions, attr, pointers(argv), pointers([])], [`program=${argv[0] ?? ''}`])
     return pid.readInt32LE()
   } finally {
-    foreign('posix_spawn_file_actions_destroy', actions)
+    foreign('posix_spawn_file_actions_destroy', [actions])
     for (const fd of moved) closeSync(fd)
   }
 }
