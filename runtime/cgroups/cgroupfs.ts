@@ -12,7 +12,7 @@ import { homesOf } from './homes.ts'
 import { directoryIn, layout, parseProcCgroup } from './layout.ts'
 import { type Plan, planResources, prepare } from './prepare.ts'
 import { processesIn } from './processes.ts'
-import { removeDirectory } from './remove.ts'
+import { removeDirectories } from './remove.ts'
 import { resourceWrites } from './resources.ts'
 import { type Freezer, killAll, signalAll } from './signal.ts'
 import { oomKills } from './stats/memory.ts'
@@ -192,18 +192,7 @@ export class CgroupFs implements Cgroup {
   }
 
   async destroy(): Promise<void> {
-    const problems: Error[] = []
-    for (const dir of this.directories()) {
-      try {
-        await removeDirectory(dir)
-      } catch (error) {
-        problems.push(error as Error)
-      }
-    }
-    const [first, ...others] = problems
-    if (first === undefined) return
-    if (others.length > 0) first.message += `; ${others.map(({ message }) => message).join('; ')}`
-    throw first
+    await removeDirectories(this.directories())
   }
 
   exists(): boolean {
