@@ -1,4 +1,7 @@
-/** `update --resources` of runc reads keys in any case, as Go's decoder does: `{"CPU": {"Cpus": "0"}}`. */
+/**
+ * Keys of linux.resources in any case, `{"CPU": {"Cpus": "0"}}`: the runtimes written in Go read them so, and a limit that is passed over
+ * because of a capital letter is one that is not there.
+ */
 import type { JsonObject } from './field.ts'
 
 const FIELDS = new Map(

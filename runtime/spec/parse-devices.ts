@@ -47,23 +47,32 @@ const ruleType = oneOf(['a', 'b', 'c'])
 /** Rules may name numbers that no device has: -1 stands for all. */
 const ruleNumber = integer(-1, 0xffff_ffff)
 
-const access: Parse<string> = (value, path) => {
-  if (typeof value !== 'string' || value === '' || /[^rwm]/.test(value)) throw wrong(path, 'one or more of the letters r, w and m', value)
-  return value
-}
+/** Letters that mean nothing are passed over: what is left never permits, nor forbids, more than was written. */
+const access =
+  (warn: (message: string) => void): Parse<string> =>
+  (value, path) => {
+    const allowed = 'one or more of the letters r, w and m'
+    if (typeof value !== 'string') throw wrong(path, allowed, value)
+    const known = [...'rwm'].filter((letter) => value.includes(letter)).join('')
+    if (known === '') throw wrong(path, allowed, value)
+    if (/[^rwm]/.test(value)) warn(`${path}: taking ${show(value)} for ${show(known)}`)
+    return known
+  }
 
 const any = (number: number | undefined): number | undefined => (number === -1 ? undefined : number)
 
-export const deviceRule: Parse<LinuxDeviceCgroup> = (value, path) => {
-  const from = object(value, path)
-  const parsed = {
-    allow: optional(from, path, 'allow', boolean) ?? false,
-    type: optional(from, path, 'type', ruleType),
-    major: any(optional(from, path, 'major', ruleNumber)),
-    minor: any(optional(from, path, 'minor', ruleNumber)),
-    access: required(from, path, 'access', access),
+export const deviceRule =
+  (warn: (message: string) => void): Parse<LinuxDeviceCgroup> =>
+  (value, path) => {
+    const from = object(value, path)
+    const parsed = {
+      allow: optional(from, path, 'allow', boolean) ?? false,
+      type: optional(from, path, 'type', ruleType),
+      major: any(optional(from, path, 'major', ruleNumber)),
+      minor: any(optional(from, path, 'minor', ruleNumber)),
+      access: required(from, path, 'access', access(warn)),
+    }
+    if ((parsed.type ?? 'a') === 'a' && (parsed.major ?? parsed.minor) !== undefined)
+      throw new InvalidField(join(path, 'type'), `must be b or c where major or minor is given, is ${show(from['type'])}`)
+    return parsed
   }
-  if ((parsed.type ?? 'a') === 'a' && (parsed.major ?? parsed.minor) !== undefined)
-    throw new InvalidField(join(path, 'type'), `must be b or c where major or minor is given, is ${show(from['type'])}`)
-  return parsed
-}

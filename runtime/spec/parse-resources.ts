@@ -22,6 +22,7 @@ import {
   uint64,
   wrong,
 } from './field.ts'
+import { foldResourceKeys } from './fold.ts'
 import { blockIO } from './parse-block-io.ts'
 import { deviceRule } from './parse-devices.ts'
 import type { LinuxCPU, LinuxHugepageLimit, LinuxMemory, LinuxNetwork, LinuxPids, LinuxRdma, LinuxResources } from './types.ts'
@@ -135,11 +136,11 @@ const unified: Parse<Readonly<Record<string, string>>> = (value, path) => {
   return map(text)(value, path)
 }
 
-/** linux.resources, and what `update --resources` reads. Throws InvalidField. */
+/** linux.resources, and what `update --resources` reads; keys may be in any case. Throws InvalidField. */
 export const parseResources = (value: unknown, path: string, warn: (message: string) => void): LinuxResources => {
-  const from = object(value, path)
+  const from = object(foldResourceKeys(value), path)
   return {
-    devices: optional(from, path, 'devices', list(deviceRule)),
+    devices: optional(from, path, 'devices', list(deviceRule(warn))),
     memory: optional(from, path, 'memory', memory(warn)),
     cpu: optional(from, path, 'cpu', cpu),
     pids: optional(from, path, 'pids', pids),

@@ -14,7 +14,8 @@ refuses([
   row('devices', [{ allow: 'yes', access: 'r' }], 'devices[0].allow', 'must be true or false'),
   row('devices', [{ allow: true }], 'devices[0].access', 'one or more of the letters r, w and m, is missing'),
   row('devices', [{ allow: true, access: '' }], 'devices[0].access', 'one or more of the letters'),
-  row('devices', [{ allow: true, access: 'rx' }], 'devices[0].access', 'one or more of the letters'),
+  row('devices', [{ allow: true, access: 'x' }], 'devices[0].access', 'one or more of the letters'),
+  row('devices', [{ allow: true, access: ['r'] }], 'devices[0].access', 'one or more of the letters'),
   row('devices', [{ allow: true, type: 'p', access: 'r' }], 'devices[0].type', 'must be one of a, b, c'),
   row('devices', [{ allow: true, type: 'c', major: -2, access: 'r' }], 'devices[0].major', 'from -1'),
   row('devices', [{ allow: true, type: 'c', minor: '3', access: 'r' }], 'devices[0].minor', 'whole number'),
@@ -131,7 +132,17 @@ test('kernel memory limits are warned about', () => {
   assert.deepEqual(warnings, ['linux.resources.memory: kernel and kernelTCP are obsolete and ignored'])
 })
 
-test('an update may spell its keys in any case, but not those of maps', () => {
+test('letters of a device rule that mean nothing are passed over with a warning', () => {
+  const warnings: string[] = []
+  const config = change(validConfig(), `${R}.devices`, [{ access: 'mrr' }, { allow: true, access: 'rwa' }])
+  assert.deepEqual(
+    parse(config, (message) => warnings.push(message)).linux.resources?.devices?.map(({ access }) => access),
+    ['rm', 'rw'],
+  )
+  assert.deepEqual(warnings, ['linux.resources.devices[1].access: taking "rwa" for "rw"'])
+})
+
+test('keys may be spelled in any case, but not those of maps', () => {
   const folded = foldResourceKeys({
     CPU: { Cpus: '0', SHARES: 5 },
     blockio: { WeightDevice: [{ MAJOR: 8, minor: 0, weight: 10 }] },
@@ -144,6 +155,7 @@ test('an update may spell its keys in any case, but not those of maps', () => {
     unified: { 'Memory.High': '1' },
     Unknown: [1],
   })
-  const resources = parseResources(folded, 'resources', assert.fail)
-  assert.equal(resources.cpu?.cpus, '0')
+  assert.equal(parseResources({ CPU: { Cpus: '0' } }, 'resources', assert.fail).cpu?.cpus, '0')
+  const config = change(validConfig(), `${R}.hugepageLimits`, [{ pagesize: '2MB', limit: 1 }])
+  assert.deepEqual(parse(config).linux.resources?.hugepageLimits, [{ pageSize: '2MB', limit: 1n }])
 })
