@@ -1,0 +1,14 @@
+/** The engine as the global flags describe it. */
+import type { Engine } from '../../runtime/container/types.ts'
+import type { Context } from './context.ts'
+import { defaultRoot } from './root.ts'
+
+let open = false
+
+/** Whether a verb has loaded the engine, and with it the system calls. */
+export const engineIsOpen = (): boolean => open
+
+export const openEngine = ({ root, systemdCgroup, log }: Context): Engine => {
+  open = true
+  return { root: root ?? defaultRoot(), systemdCgroup, warn: log.warn }
+}

@@ -1,0 +1,16 @@
+import { start } from '../../runtime/container/start.ts'
+import { defineCommand } from './context.ts'
+import { openEngine } from './engine.ts'
+
+export const command = defineCommand({
+  name: 'start',
+  summary: 'start the process of a created container',
+  operands: 'ID',
+  count: [1, 1],
+  description: 'Lets the init process of a container with status "created" execute the program that its config.json names.',
+  flags: {},
+  async run({ args, context }) {
+    await start(openEngine(context), args[0]!)
+    return 0
+  },
+})
