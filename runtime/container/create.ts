@@ -31,6 +31,7 @@ import {
   openNamespaces,
   ownCapabilities,
   processPlan,
+  procMountPoints,
 } from './gather.ts'
 import { runHooks, stateOf } from './hooks.ts'
 import { deniesSetgroups, inInitialUserNamespace, userNamespace, writeMaps } from './idmap.ts'
@@ -160,6 +161,7 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
       ? cgroupMountPlan(cgroup.record)
       : { layout: 'v2', hierarchies: [] },
     noPivot: options.noPivot,
+    hostProc: options.noPivot ? procMountPoints(spec.root.path) : [],
     newKeyring: !options.noNewKeyring,
     mknod: has(own.effective, 'CAP_MKNOD') && !newUser && !joinsUser && inInitialUserNamespace(),
     attach: entrance === undefined,

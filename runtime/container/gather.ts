@@ -233,10 +233,12 @@ export const mountPlans = async (spec: Spec, namespaceOf: (mount: Mount) => Prom
     const options = parseMountOptions(mount.options ?? [])
     const bind = ((options.flags & MS_BIND) !== 0 || mount.type === 'bind') && (options.flags & MS_REMOUNT) === 0
     const idmapped = mount.uidMappings !== undefined || options.idmap !== undefined
-    const target = followInRoot(spec.root.path, mount.destination)
+    const destination = insideRoot(spec.root.path, mount.destination) ?? mount.destination
+    const target = followInRoot(spec.root.path, destination)
     const covered = statSync(`${spec.root.path}/${target}`, { throwIfNoEntry: false })
     const inside = bind ? insideRoot(spec.root.path, mount.source!) : undefined
     plans.push({
+      destination,
       target,
       ...(inside === undefined ? {} : { inside }),
       directory: !bind
@@ -277,13 +279,33 @@ export const cgroupMountPlan = (record: CgroupRecord): CgroupMountPlan => {
 /** Capabilities that a process can have in the end: all of them in a user namespace of its own, else what this process has. */
 export const capabilityLimit = (userNamespace: boolean): bigint => (userNamespace ? allCapabilities() : ownCapabilities().permitted)
 
-/** Mount point of the file system that holds `path`, proc_pid_mountinfo(5). */
-export const mountPointOf = (path: string): string => {
-  const points = readFileSync('/proc/self/mountinfo', 'utf8')
+interface MountInfo {
+  readonly point: string
+  readonly type: string
+}
+
+/** proc_pid_mountinfo(5). */
+const mountInfo = (): MountInfo[] =>
+  readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => line.split(' ')[4]!.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))))
-  return points
-    .filter((point) => path === point || path.startsWith(point === '/' ? '/' : `${point}/`))
+    .map((line) => ({
+      point: line.split(' ')[4]!.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
+      type: line.slice(line.indexOf(' - ') + 3).split(' ')[0]!,
+    }))
+
+const isBelow = (path: string, point: string): boolean => path === point || path.startsWith(point === '/' ? '/' : `${point}/`)
+
+/** Mount point of the file system that holds `path`. */
+export const mountPointOf = (path: string): string =>
+  mountInfo()
+    .map(({ point }) => point)
+    .filter((point) => isBelow(path, point))
     .reduce((a, b) => (b.length >= a.length ? b : a), '/')
-}
+
+/** Where procfs and sysfs are mounted outside of `rootfs`, the innermost first. */
+export const procMountPoints = (rootfs: string): string[] =>
+  mountInfo()
+    .filter(({ point, type }) => (type === 'proc' || type === 'sysfs') && !isBelow(point, rootfs))
+    .map(({ point }) => point)
+    .reverse()

@@ -7,16 +7,10 @@ import { SyscallError } from '../sys/error.ts'
 import { trySyscall } from '../sys/syscall.ts'
 import { isAlive } from './process-id.ts'
 import { specOf } from './spec.ts'
-import { statusOf } from './state.ts'
 import { Store } from './store.ts'
 import type { Engine, ProcessId } from './types.ts'
 
 const SIGKILL = 9
-
-/** Signals that end a process which does not handle them: all but those that stop, continue or are ignored, signal(7). */
-const HARMLESS = new Set([
-  17 /* SIGCHLD */, 18 /* SIGCONT */, 19 /* SIGSTOP */, 20 /* SIGTSTP */, 21, 22, 23 /* SIGURG */, 28 /* SIGWINCH */,
-])
 
 /** Signals that very process; false where it has ended. */
 export const signalProcess = (process: ProcessId, signal: number): boolean => {
@@ -43,14 +37,9 @@ export const kill = async (engine: Engine, id: string, signal: number, { all }: 
     return
   }
   const { init } = record
-  const status = await statusOf(engine, store, record)
-  if (init === undefined || status === 'stopped') throw new WherryError('failed-precondition', `container not running: ${id}`)
-  // pid 1 of a namespace does not get signals that it has no handler for, and the program of init has none
-  const effective = status === 'created' && !HARMLESS.has(signal) ? SIGKILL : signal
-  if (!signalProcess(init, effective)) throw new WherryError('failed-precondition', `container not running: ${id}`)
-  if (effective !== SIGKILL) return
   // without a pid namespace of its own the others do not end with init
   const ownPids = (specOf(store, record).linux.namespaces ?? []).some(({ type, path }) => type === 'pid' && path === undefined)
-  if (!ownPids) await cgroup.kill()
-  else if (cgroup.frozen) await cgroup.thaw()
+  if (signal === SIGKILL && !ownPids && cgroup.processes().length > 0) return cgroup.kill()
+  if (init === undefined || !signalProcess(init, signal)) throw new WherryError('failed-precondition', `container not running: ${id}`)
+  if (signal === SIGKILL && cgroup.frozen) await cgroup.thaw()
 }

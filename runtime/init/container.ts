@@ -1,7 +1,7 @@
 /** The program of a container: the stage, then init up to the execve of its process. */
 import { Program } from '../program/assembler.ts'
 import type { Cell, Operand } from '../program/operand.ts'
-import { MS_REMOUNT } from '../sys/abi/mount.ts'
+import { MOUNT_ATTR_RDONLY, MS_REMOUNT } from '../sys/abi/mount.ts'
 import { CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWUSER } from '../sys/abi/sched.ts'
 import { AF_INET, SOCK_CLOEXEC, SOCK_DGRAM } from '../sys/abi/socket.ts'
 import { IFF_UP, SIOCSIFFLAGS } from '../sys/abi/ioctl.ts'
@@ -21,7 +21,7 @@ import { emitMaskedPaths, emitReadonlyPaths } from './paths.ts'
 import type { ContainerPlan, Emit } from './plan.ts'
 import { makeInRoot, relative } from './resolve.ts'
 import { emitPivot, emitReadonlyRoot, emitRoot } from './root.ts'
-import { emitSource, isBind, parsedMounts } from './sources.ts'
+import { emitSource, isBind, parsedMounts, setAttributes } from './sources.ts'
 import { emitBecomeRoot, emitStage, emitTasks } from './stage.ts'
 import { emitStartWait } from './start.ts'
 import { ask, askText, SAYS, type Text } from './sync.ts'
@@ -66,18 +66,18 @@ const emitFiles = (
   emit: Emit<ContainerPlan>,
   sources: readonly (Cell | undefined)[],
   devices: readonly (Cell | undefined)[],
-): { root: Operand; slave: Cell | undefined } => {
+): { root: Operand; slave: Cell | undefined; readonly: readonly Cell[] } => {
   const { p, plan } = emit
   const mounts = parsedMounts(plan)
   const root = emitRoot(emit)
-  emitMounts(emit, root, mounts, sources)
+  const readonly = emitMounts(emit, root, mounts, sources)
   const ownDev = !devIsBound(mounts)
   if (ownDev) emitDevices(emit, root, mounts, devices)
   p.during = 'process.cwd'
   if (relative(plan.process.cwd) !== '.') makeInRoot(p, root, plan.process.cwd, 'directory', { name: 'cwd' })
   const slave = plan.console === undefined ? undefined : emitTerminal(emit, root)
   if (slave !== undefined && ownDev) emitConsoleNode(emit, root, slave)
-  return { root, slave }
+  return { root, slave, readonly }
 }
 
 const entersUserNamespace = (plan: ContainerPlan): boolean =>
@@ -99,7 +99,7 @@ const emitInit = (emit: Emit<ContainerPlan>, prepared: Prepared): void => {
     p.call('keyctl', [KEYCTL_JOIN_SESSION_KEYRING, `_ses.${plan.id}`, 0, 0, 0], { tolerate: ['ENOSYS', 'EPERM', 'EACCES'] })
   p.call('umask', [0])
   emitLoopback(emit)
-  const { root, slave } = emitFiles(emit, prepared.sources, prepared.devices)
+  const { root, slave, readonly } = emitFiles(emit, prepared.sources, prepared.devices)
   const proc = ownProc(emit)
   p.during = 'hooks'
   if (plan.runtimeHooks) ask(emit, SAYS.hooks)
@@ -110,6 +110,7 @@ const emitInit = (emit: Emit<ContainerPlan>, prepared: Prepared): void => {
   emitSysctl(emit, proc)
   emitReadonlyPaths(emit, root)
   emitMaskedPaths(emit, root)
+  for (const mount of readonly) setAttributes(p, mount, { set: MOUNT_ATTR_RDONLY })
   emitReadonlyRoot(emit, root)
   emitNullStdio(emit, root)
   emitProcess(emit, slave, proc)

@@ -47,7 +47,7 @@ const emitHook = ({ p }: Emit<unknown>, hook: Hook, state: Text, confine: () => 
   const succeeded = p.label()
   p.compare(status, 0, { equal: succeeded })
   report()
-  p.compare(status, 0, { otherwise: 'fail' })
+  p.compare(status, 0, { otherwise: 'fail', waitStatus: true })
   p.place(succeeded)
   p.call('close', [input])
   p.call('close', [output])

@@ -24,19 +24,23 @@ const ORDINARY = new Set(['proc', 'sysfs'])
 
 const isInProc = (path: string): boolean => relative(path) === 'proc' || relative(path).startsWith('proc/')
 
-const emitMount = (emit: Emit<ContainerPlan>, root: Operand, parsed: ParsedMount, source: Cell | undefined): void => {
+/** Returns the mount if it is to become read-only in the end: what is mounted below it needs mount points. */
+const emitMount = (emit: Emit<ContainerPlan>, root: Operand, parsed: ParsedMount, source: Cell | undefined): Cell | undefined => {
   const { p, plan } = emit
   const { mount, options } = parsed
+  const { destination } = parsed.plan
   p.during = parsed.path
   const bind = isBind(parsed)
   const remount = (options.flags & MS_REMOUNT) !== 0
   const target = remount
-    ? openInRoot(p, root, mount.destination, { name: 'target' })
-    : makeInRoot(p, root, mount.destination, bind && !parsed.plan.directory ? 'file' : 'directory', {
+    ? openInRoot(p, root, destination, { name: 'target' })
+    : makeInRoot(p, root, destination, bind && !parsed.plan.directory ? 'file' : 'directory', {
         target: parsed.plan.target,
-        links: !ORDINARY.has(mount.type ?? ''),
+        ...(ORDINARY.has(mount.type ?? '')
+          ? { links: false, during: `${parsed.path}: ${mount.type} must be mounted on ordinary directory` }
+          : {}),
       })
-  if (!isInProc(mount.destination)) refuseProc(p, target)
+  if (!isInProc(destination)) refuseProc(p, target)
   if (remount) {
     p.call('fchdir', [target])
     p.call('mount', [
@@ -46,32 +50,36 @@ const emitMount = (emit: Emit<ContainerPlan>, root: Operand, parsed: ParsedMount
       (options.flags & ~MS_REC) | (bind ? MS_BIND : 0),
       withLabel(plan, mount.type, options.data.join(',')),
     ])
-    return
+    return undefined
   }
   if (bind) {
     attach(p, source ?? sourceInside(emit, root, parsed), target)
-    return
+    return undefined
   }
   if (mount.type === 'cgroup' || mount.type === 'cgroup2') {
     emitCgroupMount(emit, target, parsed)
-    return
+    return undefined
   }
+  const late = (options.flags & MS_RDONLY) !== 0 && (mount.type === 'tmpfs' || relative(destination) === 'dev')
+  const now = late ? { ...parsed, options: { ...options, flags: options.flags & ~MS_RDONLY } } : parsed
   const request = {
     source: mount.source ?? mount.type!,
     type: mount.type!,
-    flags: parsed.plan.copy === undefined ? options.flags : options.flags & ~MS_RDONLY,
+    flags: now.options.flags,
     data: withLabel(plan, mount.type, withMode(parsed)),
   }
   if (!fitsFsconfig(request.data)) {
     p.call('fchdir', [target])
     p.call('mount', [request.source, '.', request.type, request.flags, request.data])
-    emitOptions(emit, openInRoot(p, root, mount.destination), parsed, false)
-    return
+    const there = openInRoot(p, root, destination)
+    emitOptions(emit, there, now, false)
+    return late ? there : undefined
   }
   const fd = newFileSystem(p, request)
   if (parsed.plan.copy !== undefined) emitCopy(emit, target, fd, parsed.plan.copy)
-  emitOptions(emit, fd, parsed, true)
+  emitOptions(emit, fd, now, true)
   attach(p, fd, target)
+  return late ? fd : undefined
 }
 
 /** A tmpfs that says nothing of its mode takes that of the folder it covers. */
@@ -101,12 +109,10 @@ const withLabel = (plan: ContainerPlan, type: string | undefined, data: string):
   return [data, `context="${plan.selinuxMountLabel}"`].filter((part) => part !== '').join(',')
 }
 
-/** Everything in `mounts`; `sources` are those of the bind mounts, by index. */
+/** Everything in `mounts`; `sources` are those of the bind mounts, by index. Returns what is to become read-only in the end. */
 export const emitMounts = (
   emit: Emit<ContainerPlan>,
   root: Operand,
   mounts: readonly ParsedMount[],
   sources: readonly (Cell | undefined)[],
-): void => {
-  for (const [index, parsed] of mounts.entries()) emitMount(emit, root, parsed, sources[index])
-}
+): Cell[] => mounts.map((parsed, index) => emitMount(emit, root, parsed, sources[index])).filter((fd) => fd !== undefined)

@@ -62,6 +62,8 @@ export interface CopyEntry {
 }
 
 export interface MountPlan {
+  /** Below the root: a destination that spells out the path of the root on the host is meant without it. */
+  readonly destination: string
   /** Where the target is to be made if it is missing: the destination with the links of the image followed, beneath the root. */
   readonly target: string
   /** The source lies in the root filesystem and may be covered by an earlier mount: its path below the root. */
@@ -126,6 +128,8 @@ export interface ContainerPlan extends ProcessPlan {
   readonly mounts: readonly MountPlan[]
   readonly cgroupMount: CgroupMountPlan
   readonly noPivot: boolean
+  /** Mount points of the host's procfs and sysfs, which without pivot_root stay in the mount namespace and have to go. */
+  readonly hostProc: readonly string[]
   readonly newKeyring: boolean
   /** Device nodes can be made; else they are bound from the host. */
   readonly mknod: boolean

@@ -37,6 +37,7 @@ export interface OpenOptions {
   readonly into?: Cell
   /** False: a symbolic link anywhere in the path is an error (ELOOP). */
   readonly links?: boolean
+  readonly during?: string
   readonly name?: string
 }
 
@@ -62,12 +63,23 @@ export const makeInRoot = (
   root: Operand,
   path: string,
   kind: 'directory' | 'file',
-  { name = 'target', target: place = path, links = true }: { name?: string; target?: string; links?: boolean } = {},
+  {
+    name = 'target',
+    target: place = path,
+    links = true,
+    during,
+  }: { name?: string; target?: string; links?: boolean; during?: string } = {},
 ): Cell => {
   const target = p.cell(name)
   const missing = p.label()
   const done = p.label()
-  openInRoot(p, root, path, { into: target, links, tolerate: { ENOENT: missing }, positive: done })
+  openInRoot(p, root, path, {
+    into: target,
+    links,
+    ...(during === undefined ? {} : { during }),
+    tolerate: { ENOENT: missing },
+    positive: done,
+  })
   p.place(missing)
   const parts = relative(place).split('/')
   let folder: Operand = root

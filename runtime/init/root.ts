@@ -1,4 +1,5 @@
 /** The root filesystem: attached in init's own mount namespace, and made its root. */
+import type { Program } from '../program/assembler.ts'
 import type { Cell, Operand } from '../program/operand.ts'
 import { AT_FDCWD } from '../sys/abi/fcntl.ts'
 import {
@@ -34,12 +35,25 @@ export const emitRoot = ({ p, plan }: Emit<ContainerPlan>): Cell => {
   return root
 }
 
+/** A procfs without masked paths in the mount namespace would let a nested user namespace mount another one. Where it is locked it is covered. */
+const hideProc = (p: Program, point: string): void => {
+  const locked = p.label()
+  const done = p.label()
+  p.call('mount', ['', point, '', MS_PRIVATE, 0], { tolerate: { EINVAL: done, ENOENT: done } })
+  p.call('umount2', [point, MNT_DETACH], { zero: done, tolerate: { EINVAL: locked, EPERM: locked } })
+  p.place(locked)
+  p.call('mount', ['tmpfs', point, 'tmpfs', 0, 0])
+  p.place(done)
+}
+
 /** Makes it the root of the mount namespace and leaves nothing of the host's mounts reachable; pivot_root(2), "pivot_root(".", ".")". */
 export const emitPivot = ({ p, plan }: Emit<ContainerPlan>, root: Operand): void => {
   p.during = 'root'
   p.call('fchdir', [root])
   if (!ownMountNamespace(plan)) p.call('chroot', ['.'])
   else if (plan.noPivot) {
+    for (const point of plan.hostProc) hideProc(p, point)
+    p.call('fchdir', [root])
     p.call('mount', ['.', '/', '', MS_MOVE, 0])
     p.call('chroot', ['.'])
   } else {
@@ -48,6 +62,8 @@ export const emitPivot = ({ p, plan }: Emit<ContainerPlan>, root: Operand): void
     p.call('umount2', ['.', MNT_DETACH])
   }
   p.call('chdir', ['/'])
+  const { rootfsPropagation } = plan.spec.linux
+  if (rootfsPropagation !== undefined && ownMountNamespace(plan)) p.call('mount', ['', '/', '', PROPAGATION[rootfsPropagation], 0])
 }
 
 export const emitReadonlyRoot = ({ p, plan }: Emit<ContainerPlan>, root: Operand): void => {

@@ -127,13 +127,15 @@ export class Program {
 
   /** Appends a system call; if it fails, the ops of `before` are carried out and then the program fails as this call did. */
   callOr(before: () => void, name: SyscallName, args: readonly Operand[], options: OpOptions = {}): Cell {
+    if (options.tolerate !== undefined) throw new Error(`${name}: an error is either tolerated or has something done before it`)
     const result = this.#result(options.into, options.name)
     const failed = new Label()
     const after = new Label()
+    const behind = (to: Next = 'next') => (to === 'next' ? after : to)
     const op = this.#append(name, args, result, {
       ...options,
-      positive: options.positive ?? after,
-      zero: options.zero ?? after,
+      positive: behind(options.positive),
+      zero: behind(options.zero),
       negative: failed,
     })
     this.place(failed)
@@ -174,10 +176,20 @@ export class Program {
   compare(
     value: Ref | Cell,
     constant: number | bigint,
-    { mask = MINUS_ONE, equal = 'next', otherwise = 'next' }: { mask?: bigint | number; equal?: Next; otherwise?: Next },
+    {
+      mask = MINUS_ONE,
+      equal = 'next',
+      otherwise = 'next',
+      waitStatus = false,
+    }: { mask?: bigint | number; equal?: Next; otherwise?: Next; waitStatus?: boolean },
   ): void {
     const source = value instanceof Cell ? value : new Cell(value, 'memory')
-    this.#append('compute', [source, mask, 1, 0, -BigInt(constant)], undefined, { positive: otherwise, negative: otherwise, zero: equal })
+    this.#append('compute', [source, mask, 1, 0, -BigInt(constant)], undefined, {
+      positive: otherwise,
+      negative: otherwise,
+      zero: equal,
+      ...(waitStatus ? { waitStatus } : {}),
+    })
   }
 
   /** Copies eight bytes. */
@@ -209,6 +221,8 @@ export class Program {
 
   /** A child by clone(2) whose code is `body`, which must not run off its end. Returns the child's pid. */
   fork(body: () => void, { flags = 17 /* SIGCHLD */, ...options }: OpOptions & { flags?: number } = {}): Cell {
+    if (Array.isArray(options.tolerate) || options.negative === 'next')
+      throw new Error('the parent would go on as the child: an error of fork is tolerated at a label')
     const child = new Label()
     const after = new Label()
     const pid = this.call('clone', [flags, 0, 0, 0, 0], { ...options, zero: child, positive: after })
@@ -231,7 +245,7 @@ export class Program {
     call: SyscallName | 'compute',
     args: readonly Operand[],
     result: Cell | undefined,
-    options: OpOptions & { judges?: Op['judges'] },
+    options: OpOptions & Pick<Partial<Op>, 'judges' | 'waitStatus'>,
   ): Op {
     for (const arg of args)
       if (typeof arg === 'number' && !Number.isSafeInteger(arg))
@@ -247,6 +261,7 @@ export class Program {
       negative: options.negative ?? 'fail',
       during: options.during ?? this.during,
       judges: options.judges,
+      ...(options.waitStatus === true ? { waitStatus: true } : {}),
     }
     this.ops.push(op)
     return op

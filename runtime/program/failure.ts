@@ -2,6 +2,8 @@
 import { SyscallError, type SyscallErrorOptions } from '../sys/error.ts'
 import { hintFor } from '../sys/hints.ts'
 import { errnoName } from '../sys/abi/errno.ts'
+import { signalName } from '../sys/abi/signal.ts'
+import { wexitstatus, wifsignaled, wtermsig } from '../sys/abi/wait.ts'
 import { briefArguments, isCall } from './call.ts'
 import { comparisonOf, wantedRelation } from './compute.ts'
 import type { Image } from './link.ts'
@@ -20,6 +22,8 @@ export interface OpDescription {
   readonly offset?: string
   /** Of a compare: how far the value that was looked at is to be shifted to the right. */
   readonly shift?: number
+  /** Of a compare: the value is a wait status. */
+  readonly waitStatus?: boolean
 }
 
 /** Descriptions of the ops that can fail, by their address. JSON. */
@@ -31,7 +35,8 @@ export class UnexpectedResult extends SyscallError {
     super(syscall, 0, options)
     const hint = options.hint === undefined ? '' : ` (${options.hint})`
     const during = options.during === undefined ? '' : `${options.during}: `
-    this.message = `${during}${[syscall, ...this.args].join(' ')}: ${outcome}${hint}`
+    const call = options.bare === true ? '' : `${[syscall, ...this.args].join(' ')}: `
+    this.message = `${during}${call}${outcome}${hint}`
   }
 }
 
@@ -44,6 +49,7 @@ const describe = (view: View, op: Op): OpDescription => {
     return judged.offset === 0 ? description : { ...description, offset: String(judged.offset) }
   }
   if (isCall(op)) return { syscall: op.call, args: briefArguments(op, view), ...optional(op.during) }
+  if (op.waitStatus === true) return { syscall: 'wait4', args: [], ...optional(op.during), waitStatus: true }
   const compared = comparisonOf(op, view)
   if (compared === undefined) return { syscall: 'compute', args: [], ...optional(op.during) }
   const { subject, constant, value, shift } = compared
@@ -69,14 +75,25 @@ const messageOf = (page: Page): string | undefined => {
   return text === '' ? undefined : text
 }
 
-const errorOf = ({ syscall, args, during, offset, shift }: OpDescription, page: Page, recorded: number): SyscallError => {
+/** How a process ended, in the words of strsignal(3). */
+const endOf = (status: number): string =>
+  wifsignaled(status)
+    ? (SIGNAL_TEXTS[wtermsig(status)] ?? `ended by ${signalName(wtermsig(status)) ?? wtermsig(status)}`)
+    : `exit status ${wexitstatus(status)}`
+
+const SIGNAL_TEXTS: Readonly<Record<number, string>> = { 9: 'killed', 11: 'segmentation fault', 15: 'terminated', 31: 'bad system call' }
+
+const errorOf = ({ syscall, args, during, offset, shift, waitStatus }: OpDescription, page: Page, recorded: number): SyscallError => {
   const result = BigInt.asIntN(64, BigInt(recorded) + BigInt(offset ?? 0))
   const message = messageOf(page)
-  const failed = shift === undefined && result < 0n && result >= -4095n
+  const failed = shift === undefined && waitStatus !== true && result < 0n && result >= -4095n
   const known = failed ? hintFor(syscall, errnoName(-Number(result)), args) : undefined
   const hint = [message, known].filter((text) => text !== undefined).join('; ')
-  const options: SyscallErrorOptions = { args, ...optional(during), ...(hint === '' ? {} : { hint }) }
+  // what was executed is what it is about: the call would only say it again
+  const bare = during !== undefined && (waitStatus === true || syscall === 'execve')
+  const options: SyscallErrorOptions = { args, bare, ...optional(during), ...(hint === '' ? {} : { hint }) }
   if (failed) return new SyscallError(syscall, -Number(result), options)
+  if (waitStatus === true) return new UnexpectedResult(syscall, endOf(Number(result)), options)
   if (shift === undefined) return new UnexpectedResult(syscall, `returned ${result}`, options)
   const value = BigInt.asUintN(64, result) >> BigInt(shift)
   return new UnexpectedResult(syscall, `is ${value < 10n ? value : `0x${value.toString(16)}`}`, options)

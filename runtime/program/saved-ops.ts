@@ -16,6 +16,7 @@ interface SavedOp {
   readonly call: Op['call']
   readonly args: readonly SavedOperand[]
   readonly during?: string | undefined
+  readonly waitStatus?: boolean
   /** Address of the op that this one judges, and by how much its result is off. */
   readonly judges?: readonly [address: number, offset: number]
 }
@@ -40,11 +41,12 @@ export const saveOps = ({ program, addressOf }: Image, from: number): SavedOps =
   const indices = new Map(program.ops.map((op, index) => [op, index] as const))
   return {
     arch: program.arch,
-    ops: program.ops.slice(from).map(({ call, args, during, judges }, index) => ({
+    ops: program.ops.slice(from).map(({ call, args, during, judges, waitStatus }, index) => ({
       address: addressOf(from + index),
       call,
       args: args.map(saveOperand),
       during,
+      ...(waitStatus === true ? { waitStatus } : {}),
       ...(judges === undefined ? {} : { judges: [addressOf(indices.get(judges.op)!), judges.offset] as const }),
     })),
   }
@@ -54,7 +56,7 @@ export const saveOps = ({ program, addressOf }: Image, from: number): SavedOps =
 export const restoreOps = ({ arch, ops }: SavedOps): Image => {
   const program = new Program(arch)
   const byAddress = new Map<number, Op>()
-  for (const { address, call, args, during, judges } of ops) {
+  for (const { address, call, args, during, judges, waitStatus } of ops) {
     const judged = judges === undefined ? undefined : byAddress.get(judges[0])
     const op: Op = {
       call,
@@ -73,6 +75,7 @@ export const restoreOps = ({ arch, ops }: SavedOps): Image => {
       zero: 'next',
       negative: 'fail',
       during,
+      ...(waitStatus === true ? { waitStatus } : {}),
       name: undefined,
       judges: judged === undefined ? undefined : { op: judged, offset: judges![1] },
     }

@@ -7,6 +7,8 @@ import { CREDENTIALS } from './signatures/credentials.ts'
 import { DESCRIPTORS } from './signatures/descriptors.ts'
 import { FILES } from './signatures/files.ts'
 import { type Kind, type Parameter, type Signature, word } from './signatures/kind.ts'
+import { LIMITS } from './signatures/limits.ts'
+import { MEMORY } from './signatures/memory.ts'
 import { MOUNTS } from './signatures/mounts.ts'
 import { PROCESSES } from './signatures/processes.ts'
 import { SIGNALS } from './signatures/signals.ts'
@@ -18,6 +20,8 @@ export const SIGNATURES: Readonly<Partial<Record<SyscallName, Signature>>> = {
   ...DESCRIPTORS,
   ...MOUNTS,
   ...PROCESSES,
+  ...LIMITS,
+  ...MEMORY,
   ...CREDENTIALS,
   ...SIGNALS,
   ...SOCKETS,

@@ -9,6 +9,8 @@ export interface SyscallErrorOptions {
   readonly args?: readonly string[]
   /** Overrides the hint of the table (hints.ts). */
   readonly hint?: string
+  /** The message says what was being done and not the call. */
+  readonly bare?: boolean
   readonly cause?: unknown
 }
 
@@ -26,9 +28,9 @@ export class SyscallError extends Error {
     const code = errnoName(errno)
     const args = options.args ?? []
     const hint = options.hint ?? hintFor(syscall, code, args)
-    const call = [syscall, ...args].join(' ')
+    const call = options.bare === true ? '' : `${[syscall, ...args].join(' ')}: `
     const during = options.during === undefined ? '' : `${options.during}: `
-    super(`${during}${call}: ${code}${hint === undefined ? '' : ` (${hint})`}`, { cause: options.cause })
+    super(`${during}${call}${code}${hint === undefined ? '' : ` (${hint})`}`, { cause: options.cause })
     this.syscall = syscall
     this.errno = errno
     this.code = code

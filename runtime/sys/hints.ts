@@ -71,6 +71,11 @@ const HINTS: readonly Hint[] = [
     about: 'gid_map',
     hint: 'the ids must be in /etc/subgid and newgidmap installed, or the caller must have CAP_SETGID',
   },
+  {
+    calls: ['sched_setattr'],
+    code: 'EPERM',
+    hint: "process scheduler can't be used together with AllowedCPUs (linux.resources.cpu.cpus), and a real-time or deadline policy needs CAP_SYS_NICE",
+  },
   { calls: ['setns'], code: 'EPERM', hint: 'the namespace belongs to another user namespace: CAP_SYS_ADMIN there is needed' },
   {
     calls: ['setns'],
