@@ -44,12 +44,23 @@ const byHelper = (helper: 'newuidmap' | 'newgidmap', pid: number, mappings: read
   }
 }
 
+/** Bytes: user_namespaces(7) takes the lines in one write of less than a page. */
+const PAGE = 4096
+/** Bytes of a text that a message shows. */
+const SHOWN = 200
+
 const write = (pid: number, file: 'uid_map' | 'gid_map' | 'setgroups', text: string): void => {
   try {
     writeFileSync(`/proc/${pid}/${file}`, text)
   } catch (error) {
     if (!(error instanceof Error && 'errno' in error)) throw error
-    throw new SyscallError('write', Math.abs(Number(error.errno)), { args: [`/proc/${pid}/${file}`, JSON.stringify(text)], cause: error })
+    throw new SyscallError('write', Math.abs(Number(error.errno)), {
+      args: [`/proc/${pid}/${file}`, JSON.stringify(text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text)],
+      ...(isErrno(error, 'EINVAL') && text.length >= PAGE
+        ? { hint: `the mappings are ${text.length} bytes long, the kernel takes less than a page: map fewer ranges` }
+        : {}),
+      cause: error,
+    })
   }
 }
 

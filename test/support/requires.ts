@@ -29,6 +29,7 @@ const PROBES = {
   runc: () => onPath('runc'),
   crun: () => onPath('crun'),
   busybox: () => onPath('busybox'),
+  'dbus-daemon': () => onPath('dbus-daemon'),
   newuidmap: () => onPath('newuidmap') && onPath('newgidmap'),
   x64: () => process.arch === 'x64',
   arm64: () => process.arch === 'arm64',
