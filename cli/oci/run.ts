@@ -38,7 +38,7 @@ process, or 128 + the signal that ended it. With --detach it returns once the co
       let status = 0
       try {
         await session?.attach()
-        await start(engine, id)
+        await start(engine, id, { strict: true })
         if (session !== undefined) status = await session.wait(init!.pid)
       } catch (error) {
         await deleteContainer(engine, id, { force: true }).catch((cleanUp: unknown) =>

@@ -1,6 +1,8 @@
 /** Copies between a pty’s master and our standard streams. One chunk is under way in each direction, so who does not read is waited for. */
 import { read, readSync, write, writeSync } from 'node:fs'
+import { F_GETFL, F_SETFL, O_NONBLOCK } from '../../../runtime/sys/abi/fcntl.ts'
 import { isErrno } from '../../../runtime/sys/error.ts'
+import { syscall } from '../../../runtime/sys/syscall.ts'
 
 const CHUNK = 64 * 1024
 /** How long to wait for a non-blocking descriptor; nothing tells us when it is ready. */
@@ -87,6 +89,8 @@ const rest = (master: number): Buffer[] => {
 export const startPump = async (master: number, input: number, output: number): Promise<Pump> => {
   const { ReadStream } = await import('node:tty')
   const stream = new ReadStream(master)
+  // libuv does that for all but masters
+  syscall('fcntl', [master, F_SETFL, syscall('fcntl', [master, F_GETFL]) | O_NONBLOCK])
   let failure: unknown
   let readable = true
   let unread = false
