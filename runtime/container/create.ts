@@ -27,7 +27,6 @@ import {
   has,
   inheritedDescriptors,
   mountPlans,
-  mountPointOf,
   openNamespaces,
   ownCapabilities,
   processPlan,
@@ -155,7 +154,6 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
     rootMapped: joinsUser || !newUser || mappings.uid.some(({ containerID }) => containerID === 0),
     privileged,
     rootfs: undefined,
-    rootfsMountPoint: spec.linux.rootfsPropagation?.endsWith('shared') ? mountPointOf(spec.root.path) : undefined,
     mounts: await mountPlans(spec, namespaceFor(creation, descriptors)),
     cgroupMount: (spec.mounts ?? []).some(({ type }) => type === 'cgroup' || type === 'cgroup2')
       ? cgroupMountPlan(cgroup.record)

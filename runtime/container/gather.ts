@@ -296,13 +296,6 @@ const mountInfo = (): MountInfo[] =>
 
 const isBelow = (path: string, point: string): boolean => path === point || path.startsWith(point === '/' ? '/' : `${point}/`)
 
-/** Mount point of the file system that holds `path`. */
-export const mountPointOf = (path: string): string =>
-  mountInfo()
-    .map(({ point }) => point)
-    .filter((point) => isBelow(path, point))
-    .reduce((a, b) => (b.length >= a.length ? b : a), '/')
-
 /** Where procfs and sysfs are mounted outside of `rootfs`, the innermost first. */
 export const procMountPoints = (rootfs: string): string[] =>
   mountInfo()

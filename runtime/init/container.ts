@@ -20,7 +20,7 @@ import { emitMounts } from './mounts.ts'
 import { emitMaskedPaths, emitReadonlyPaths } from './paths.ts'
 import type { ContainerPlan, Emit } from './plan.ts'
 import { makeInRoot, relative } from './resolve.ts'
-import { emitPivot, emitReadonlyRoot, emitRoot } from './root.ts'
+import { emitPivot, emitReadonlyRoot, emitRoot, emitRootPropagation } from './root.ts'
 import { emitSource, isBind, parsedMounts, setAttributes } from './sources.ts'
 import { emitBecomeRoot, emitStage, emitTasks } from './stage.ts'
 import { emitStartWait } from './start.ts'
@@ -112,6 +112,7 @@ const emitInit = (emit: Emit<ContainerPlan>, prepared: Prepared): void => {
   emitMaskedPaths(emit, root)
   for (const mount of readonly) setAttributes(p, mount, { set: MOUNT_ATTR_RDONLY })
   emitReadonlyRoot(emit, root)
+  emitRootPropagation(emit, root)
   emitNullStdio(emit, root)
   emitProcess(emit, slave, proc)
 }

@@ -123,8 +123,6 @@ export interface ContainerPlan extends ProcessPlan {
   readonly privileged: boolean
   /** The root filesystem: a mount made by the caller, or spec.root.path. */
   readonly rootfs: number | undefined
-  /** Mount point of spec.root.path, to be made private; only where propagation is shared. */
-  readonly rootfsMountPoint: string | undefined
   readonly mounts: readonly MountPlan[]
   readonly cgroupMount: CgroupMountPlan
   readonly noPivot: boolean

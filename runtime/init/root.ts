@@ -18,6 +18,9 @@ import { CLONE_NEWNS } from '../sys/abi/sched.ts'
 import type { ContainerPlan, Emit } from './plan.ts'
 import { PROPAGATION, setAttributes } from './sources.ts'
 
+/** MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE. */
+const propagation = ({ spec }: ContainerPlan): number => PROPAGATION[spec.linux.rootfsPropagation ?? 'rslave'] & ~MS_REC
+
 const ownMountNamespace = (plan: ContainerPlan): boolean => (plan.fresh & CLONE_NEWNS) !== 0
 
 /**
@@ -27,8 +30,8 @@ const ownMountNamespace = (plan: ContainerPlan): boolean => (plan.fresh & CLONE_
 export const emitRoot = ({ p, plan }: Emit<ContainerPlan>): Cell => {
   p.during = 'root'
   if (!ownMountNamespace(plan)) return p.call('open_tree', [AT_FDCWD, '.', OPEN_TREE_CLOEXEC], { name: 'root' })
-  p.call('mount', ['', '/', '', PROPAGATION[plan.spec.linux.rootfsPropagation ?? 'rslave'], 0])
-  if (plan.rootfsMountPoint !== undefined) p.call('mount', ['', plan.rootfsMountPoint, '', MS_PRIVATE, 0])
+  // nothing may stay shared with the host: pivot_root(2) refuses that, and what happens here would happen there
+  p.call('mount', ['', '/', '', MS_REC | (propagation(plan) === MS_SLAVE ? MS_SLAVE : MS_PRIVATE), 0])
   const root = p.cell('root', plan.rootfs ?? 0)
   if (plan.rootfs === undefined) p.call('open_tree', [AT_FDCWD, '.', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE], { into: root })
   p.call('move_mount', [root, '', AT_FDCWD, '.', MOVE_MOUNT_F_EMPTY_PATH])
@@ -69,4 +72,12 @@ export const emitPivot = ({ p, plan }: Emit<ContainerPlan>, root: Operand): void
 export const emitReadonlyRoot = ({ p, plan }: Emit<ContainerPlan>, root: Operand): void => {
   p.during = 'root.readonly'
   if (plan.spec.root.readonly === true && ownMountNamespace(plan)) setAttributes(p, root, { set: MOUNT_ATTR_RDONLY })
+}
+
+/** `shared`: a new peer group, not the host's; `unbindable`: once everything is bound that is to be. runtime-spec 1.2, config-linux.md "Rootfs Mount Propagation". */
+export const emitRootPropagation = ({ p, plan }: Emit<ContainerPlan>, root: Operand): void => {
+  const type = propagation(plan)
+  if (!ownMountNamespace(plan) || type === MS_SLAVE || type === MS_PRIVATE) return
+  p.during = 'linux.rootfsPropagation'
+  setAttributes(p, root, { propagation: type, recursive: plan.spec.linux.rootfsPropagation!.startsWith('r') })
 }
