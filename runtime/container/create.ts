@@ -6,7 +6,7 @@ import type { Cgroup, Entrance } from '../cgroups/types.ts'
 import { WherryError } from '../errors.ts'
 import { compileContainer } from '../init/container.ts'
 import type { Descriptors } from '../init/descriptors.ts'
-import type { ContainerPlan, SeccompPlan } from '../init/plan.ts'
+import type { ContainerPlan, Join, SeccompPlan } from '../init/plan.ts'
 import { WAITING } from '../init/start.ts'
 import { SAYS } from '../init/sync.ts'
 import { PAGE_SIZE } from '../program/layout.ts'
@@ -32,6 +32,7 @@ import {
   processPlan,
   procMountPoints,
 } from './gather.ts'
+import { tellStages } from './debug.ts'
 import { runHooks, stateOf } from './hooks.ts'
 import { deniesSetgroups, inInitialUserNamespace, userNamespace, writeMaps } from './idmap.ts'
 import { abandon, failure, initOf, launch, type Launched, reap } from './launch.ts'
@@ -94,9 +95,11 @@ export const openSeccomp = (
 
 /** The mappings an idmapped mount asks for: its own, or the container's. */
 const namespaceFor =
-  ({ bundle, held, store }: Creation, descriptors: Descriptors) =>
+  ({ bundle, held, store }: Creation, descriptors: Descriptors, joins: readonly Join[]) =>
   async (mount: Mount): Promise<number> => {
     const { uidMappings, gidMappings } = bundle.spec.linux
+    const joined = joins.find(({ type }) => type === 'user')
+    if (mount.uidMappings === undefined && joined !== undefined) return joined.fd
     const mappings = { uid: mount.uidMappings ?? uidMappings ?? [], gid: mount.gidMappings ?? gidMappings ?? [] }
     return descriptors.add(held.keep(await userNamespace(mappings, store.root)))
   }
@@ -154,7 +157,7 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
     rootMapped: joinsUser || !newUser || mappings.uid.some(({ containerID }) => containerID === 0),
     privileged,
     rootfs: undefined,
-    mounts: await mountPlans(spec, namespaceFor(creation, descriptors)),
+    mounts: await mountPlans(spec, namespaceFor(creation, descriptors, joins)),
     cgroupMount: (spec.mounts ?? []).some(({ type }) => type === 'cgroup' || type === 'cgroup2')
       ? cgroupMountPlan(cgroup.record)
       : { layout: 'v2', hierarchies: [] },
@@ -250,7 +253,9 @@ const build = async (creation: Creation, record: ContainerRecord): Promise<Conta
     const page = held.keep(makePage(store.file(options.id, 'page')))
     const plan = await makePlan(creation, descriptors, channel, page)
     launched = launch(compileContainer(plan), 'wherry:stage', descriptors, page, channel, store.root)
+    tellStages(creation.engine, undefined)
     const created = await converse(creation, record, channel, launched)
+    creation.engine.debug?.('init: closing the pipe to signal completion')
     describe(page, launched)
     if (options.pidFile !== undefined) writePidFile(options.pidFile, created.init!.pid)
     if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, created.init!.pid, held)

@@ -9,7 +9,9 @@ import { CPU_SETSIZE, parseCpuAffinity } from '../spec/cpu-list.ts'
 import type { LinuxNamespaceType } from '../spec/types.ts'
 import { isErrno } from '../sys/error.ts'
 import { ARCH } from '../sys/syscall.ts'
+import { dirname } from 'node:path'
 import { Channel } from './channel.ts'
+import { tellStages } from './debug.ts'
 import { listenerText, openConsole, openEntrance, openSeccomp, sendPidfd, writePidFile } from './create.ts'
 import { capabilityLimit, Held, inheritedDescriptors, openNamespaces, processPlan } from './gather.ts'
 import { abandon, failure, failureIn, initOf, launch, type Launched, reap } from './launch.ts'
@@ -43,8 +45,9 @@ const enter = (entrance: Entrance | undefined, descriptors: Descriptors, held: H
   try {
     return openEntrance(entrance, descriptors, held)
   } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error
-    const directory = entrance?.into ?? entrance?.tasks[0] ?? ''
+    if (!(error instanceof Error) || !isErrno(error, 'ENOENT')) throw error
+    const path = 'path' in error && typeof error.path === 'string' ? error.path : ''
+    const directory = path.endsWith('/tasks') ? dirname(path) : path
     throw new WherryError('not-found', `cannot exec: adding pid to ${directory}/cgroup.procs: no such file or directory`, { cause: error })
   }
 }
@@ -107,6 +110,7 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
       end: descriptors.end,
     }
     launched = launch(compileExec(plan), 'wherry:stage', descriptors, page, channel, store.root)
+    tellStages(engine, plan.affinity.initial)
     for (;;) {
       const letter = await channel.receive()
       if (letter === SAYS.attach) {
@@ -118,6 +122,7 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
       else throw await failure(launched, 'the process')
     }
     const pid = initOf(launched)
+    engine.debug?.('setns_init: about to exec')
     if (options.pidFile !== undefined) writePidFile(options.pidFile, pid)
     if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, pid, held)
     channel.go()

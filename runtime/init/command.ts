@@ -16,8 +16,9 @@ const candidates = (name: string, env: readonly string[]): string[] => {
  * Finds what will be executed while a failure can still be reported: the cell holds the address of its path. As the shell does,
  * folders and files without the permission are passed over.
  */
-export const emitLookup = ({ p, plan }: Emit<ProcessPlan>): Cell => {
-  const name = plan.process.args[0]!
+export const emitLookup = ({ p, plan }: Emit<ProcessPlan>): Cell | undefined => {
+  const [name] = plan.process.args
+  if (name === undefined) return undefined
   const paths = candidates(name, plan.env)
   const chosen = p.cell('executable')
   const found = p.label()
@@ -67,7 +68,12 @@ export const emitCloseOnExec = ({ p, plan }: Emit<ProcessPlan>): void => {
   p.call('close_range', [plan.inherited + plan.kept, 0xffffffff, 0])
 }
 
-export const emitExecve = ({ p, plan }: Emit<ProcessPlan>, executable: Cell): void => {
+/** A config without a process has a container that ends when it is started. */
+export const emitExecve = ({ p, plan }: Emit<ProcessPlan>, executable: Cell | undefined): void => {
+  if (executable === undefined) {
+    p.exit(0)
+    return
+  }
   p.during = `exec ${plan.process.args[0]}`
   p.call('execve', [executable, p.strings(plan.process.args), p.strings(plan.env)], { positive: 'fail', zero: 'fail' })
 }

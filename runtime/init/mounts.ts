@@ -8,7 +8,7 @@ import { emitCopy } from './copy.ts'
 import { fitsFsconfig, newFileSystem } from './file-system.ts'
 import type { ContainerPlan, Emit } from './plan.ts'
 import { makeInRoot, openInRoot, relative } from './resolve.ts'
-import { attach, emitOptions, isBind, type ParsedMount } from './sources.ts'
+import { attach, emitOptions, emitPropagation, isBind, type ParsedMount } from './sources.ts'
 
 const PROC_SUPER_MAGIC = 0x9fa0
 
@@ -53,7 +53,9 @@ const emitMount = (emit: Emit<ContainerPlan>, root: Operand, parsed: ParsedMount
     return undefined
   }
   if (bind) {
-    attach(p, source ?? sourceInside(emit, root, parsed), target)
+    const fd = source ?? sourceInside(emit, root, parsed)
+    attach(p, fd, target)
+    emitPropagation(emit, fd, options) // entering another user namespace's mounts took it away
     return undefined
   }
   if (mount.type === 'cgroup' || mount.type === 'cgroup2') {

@@ -97,8 +97,11 @@ export const emitOptions = ({ p }: Emit<unknown>, fd: Operand, { options, plan }
   if (plan.idmap !== undefined) setAttributes(p, fd, { set: MOUNT_ATTR_IDMAP, userns: plan.idmap, recursive: options.idmap === 'ridmap' })
   if (attributes) setAttributes(p, fd, mountAttributes(options))
   if (options.recursive !== undefined) setAttributes(p, fd, { ...options.recursive, recursive: true })
-  for (const propagation of options.propagation)
-    setAttributes(p, fd, { propagation: propagation & ~MS_REC, recursive: (propagation & MS_REC) !== 0 })
+  emitPropagation({ p }, fd, options)
+}
+
+export const emitPropagation = ({ p }: Pick<Emit<unknown>, 'p'>, fd: Operand, { propagation }: MountOptions): void => {
+  for (const type of propagation) setAttributes(p, fd, { propagation: type & ~MS_REC, recursive: (type & MS_REC) !== 0 })
 }
 
 /** Opens the source of a bind mount, ready to be attached. */
