@@ -61,12 +61,12 @@ const emitLoopback = ({ p, plan }: Emit<ContainerPlan>): void => {
   p.call('close', [socket])
 }
 
-/** All of the file system, up to the pivot. Returns the root and the slave of the terminal. */
+/** All of the file system, up to the pivot. Returns the root, the slave of the terminal, and whether /dev is the container's own. */
 const emitFiles = (
   emit: Emit<ContainerPlan>,
   sources: readonly (Cell | undefined)[],
   devices: readonly (Cell | undefined)[],
-): { root: Operand; slave: Cell | undefined; readonly: readonly Cell[] } => {
+): { root: Operand; slave: Cell | undefined; readonly: readonly Cell[]; ownDev: boolean } => {
   const { p, plan } = emit
   const mounts = parsedMounts(plan)
   const root = emitRoot(emit)
@@ -77,7 +77,7 @@ const emitFiles = (
   if (relative(plan.process.cwd) !== '.') makeInRoot(p, root, plan.process.cwd, 'directory', { name: 'cwd' })
   const slave = plan.console === undefined ? undefined : emitTerminal(emit, root)
   if (slave !== undefined && ownDev) emitConsoleNode(emit, root, slave)
-  return { root, slave, readonly }
+  return { root, slave, readonly, ownDev }
 }
 
 const entersUserNamespace = (plan: ContainerPlan): boolean =>
@@ -99,7 +99,7 @@ const emitInit = (emit: Emit<ContainerPlan>, prepared: Prepared): void => {
     p.call('keyctl', [KEYCTL_JOIN_SESSION_KEYRING, `_ses.${plan.id}`, 0, 0, 0], { tolerate: ['ENOSYS', 'EPERM', 'EACCES'] })
   p.call('umask', [0])
   emitLoopback(emit)
-  const { root, slave, readonly } = emitFiles(emit, prepared.sources, prepared.devices)
+  const { root, slave, readonly, ownDev } = emitFiles(emit, prepared.sources, prepared.devices)
   const proc = ownProc(emit)
   p.during = 'hooks'
   if (plan.runtimeHooks) ask(emit, SAYS.hooks)
@@ -113,7 +113,7 @@ const emitInit = (emit: Emit<ContainerPlan>, prepared: Prepared): void => {
   for (const mount of readonly) setAttributes(p, mount, { set: MOUNT_ATTR_RDONLY })
   emitReadonlyRoot(emit, root)
   emitRootPropagation(emit, root)
-  emitNullStdio(emit, root)
+  if (ownDev) emitNullStdio(emit, root)
   emitProcess(emit, slave, proc)
 }
 
