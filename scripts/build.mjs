@@ -62,7 +62,10 @@ void module.exports.start()
 
 /** What a file of dist/ exports: `start`, the whole program, and `run`, the same without its end, to train the cache with. */
 const entry = (verb) => {
-  const verbs = verb === undefined ? "import { VERBS } from './verbs.ts'" : `import { command } from './${verb}.ts'\nconst VERBS = new Map([['${verb}', async () => ({ command })]])`
+  const verbs =
+    verb === undefined
+      ? "import { VERBS } from './verbs.ts'"
+      : `import { command } from './${verb}.ts'\nconst VERBS = new Map([['${verb}', async () => ({ command })]])`
   return `import { program } from './program.ts'\nimport { runDoor } from './door.ts'\n${verbs}
 export const start = () => program(VERBS)
 export const run = (argv, launch) => runDoor(argv, launch, VERBS)`
@@ -104,11 +107,13 @@ for (const [name, door] of Object.entries(DOORS)) {
   const folder = join(home, 'dist', `${name}.new`)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  for (const verb of [...door.verbs, undefined]) {
-    const file = join(folder, `${verb ?? 'door'}.js`)
-    writeFileSync(file, await bundle(door.sources, verb))
-    execFileSync(node, [...flags, join(home, 'scripts', 'code-cache.cjs'), file], { stdio: 'inherit' })
-  }
+  const files = [...door.verbs, undefined].map((verb) => ({ verb, file: join(folder, `${verb ?? 'door'}.js`) }))
+  for (const { verb, file } of files) writeFileSync(file, await bundle(door.sources, verb))
+  for (const { file } of files)
+    execFileSync(node, [...flags, join(home, 'scripts', 'code-cache.cjs'), file], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      timeout: 60_000,
+    })
   // in one step: containers may be started meanwhile
   const final = join(home, 'dist', name)
   rmSync(final, { recursive: true, force: true })

@@ -1,15 +1,126 @@
-/** Writes V8’s code cache of FILE.js to FILE.ARCH.cache: `code-cache.cjs FILE.js`, run with the flags FILE.js is run with. */
+/**
+ * Writes V8’s code cache of a file of dist/: `code-cache.cjs FILE.js`, run with the flags FILE.js is run with.
+ *
+ * A cache holds the functions that were compiled by the time it is made. Those that a start needs are found out by starting a
+ * container: an empty one, with a program of a hundred bytes. Where that is not permitted, the cache holds what loading the
+ * file compiles, and the rest is compiled when it is called.
+ */
 'use strict'
-const { readFileSync, writeFileSync } = require('node:fs')
+const { execFileSync } = require('node:child_process')
+const { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
 const { createRequire } = require('node:module')
-const { dirname } = require('node:path')
-const v8 = require('node:v8')
+const { tmpdir } = require('node:os')
+const { basename, dirname, join } = require('node:path')
 const { Script } = require('node:vm')
 
-const [, , filename] = process.argv
-// Functions are compiled now and not when they are called. The flags are part of the cache’s key, so they are put back.
-if (process.env.EAGER) v8.setFlagsFromString('--no-lazy')
-const script = new Script(readFileSync(filename, 'latin1'), { filename })
-if (process.env.EAGER) v8.setFlagsFromString('--lazy')
-if (!process.env.EAGER) script.runInThisContext()(createRequire(filename), { exports: {} }, filename, dirname(filename))
-writeFileSync(`${filename.slice(0, -3)}.${process.arch}.cache`, script.createCachedData())
+const load = (filename) => {
+  const script = new Script(readFileSync(filename, 'latin1'), { filename })
+  const module = { exports: {} }
+  script.runInThisContext()(createRequire(filename), module, filename, dirname(filename))
+  return { script, program: module.exports }
+}
+
+const launch = { program: 'code-cache', openFiles: undefined, descriptors: undefined }
+
+const { EXIT, PAUSE } = {
+  x64: {
+    EXIT: '31ff b83c000000 0f05', // xor edi, edi; mov eax, exit; syscall
+    PAUSE: 'b822000000 0f05 ebf7', // mov eax, pause; syscall; jmp
+  },
+  arm64: {
+    EXIT: '000080d2 a80b80d2 010000d4', // mov x0, 0; mov x8, exit; svc 0
+    PAUSE: '000080d2 010080d2 020080d2 030080d2 280980d2 010000d4 faffff17', // mov x0–x3, 0; mov x8, ppoll; svc 0; b
+  },
+}[process.arch]
+
+const ADDRESS = 0x400000
+const HEADERS = 64 + 56
+
+/** A static executable: elf(5) with one segment. */
+const elf = (code) => {
+  const text = Buffer.from(code.replaceAll(' ', ''), 'hex')
+  const header = Buffer.alloc(HEADERS)
+  header.write('\x7fELF\x02\x01\x01', 0, 'latin1')
+  header.writeUInt16LE(2, 16) // e_type: ET_EXEC
+  header.writeUInt16LE(process.arch === 'arm64' ? 183 : 62, 18) // e_machine
+  header.writeUInt32LE(1, 20)
+  header.writeBigUInt64LE(BigInt(ADDRESS + HEADERS), 24) // e_entry
+  header.writeBigUInt64LE(64n, 32) // e_phoff
+  header.writeUInt16LE(64, 52)
+  header.writeUInt16LE(56, 54)
+  header.writeUInt16LE(1, 56)
+  header.writeUInt32LE(1, 64) // p_type: PT_LOAD
+  header.writeUInt32LE(5, 68) // p_flags: read, execute
+  header.writeBigUInt64LE(BigInt(ADDRESS), 80)
+  header.writeBigUInt64LE(BigInt(ADDRESS), 88)
+  header.writeBigUInt64LE(BigInt(HEADERS + text.length), 96)
+  header.writeBigUInt64LE(BigInt(HEADERS + text.length), 104)
+  header.writeBigUInt64LE(4096n, 112)
+  return Buffer.concat([header, text])
+}
+
+/** A bundle as engines write them: the example of `spec`, and their usual extras. */
+const makeBundle = (folder, args, command) => {
+  const bundle = join(folder, args[0].slice(1))
+  mkdirSync(join(bundle, 'rootfs'), { recursive: true })
+  writeFileSync(join(bundle, 'rootfs', 'exit'), elf(EXIT), { mode: 0o755 })
+  writeFileSync(join(bundle, 'rootfs', 'pause'), elf(PAUSE), { mode: 0o755 })
+  command('spec', '--bundle', bundle)
+  const file = join(bundle, 'config.json')
+  const config = JSON.parse(readFileSync(file, 'utf8'))
+  Object.assign(config.process, { terminal: false, args })
+  Object.assign(config.linux.resources, { memory: { limit: 1 << 28 }, pids: { limit: 100 }, cpu: { shares: 512 } })
+  config.annotations = { 'wherry.test': 'training' }
+  writeFileSync(file, JSON.stringify(config))
+  return bundle
+}
+
+const ID = `wherry-code-cache-${process.pid}`
+
+/** What has to be there before a verb, and the verb; \`command\` runs in a process of its own. */
+const TRAINING = {
+  create: { before: [], verb: ({ exit }) => ['create', '--bundle', exit, ID] },
+  start: { before: [({ exit }) => ['create', '--bundle', exit, ID]], verb: () => ['start', ID] },
+  run: { before: [], verb: ({ exit }) => ['run', '--bundle', exit, ID] },
+  exec: { before: [({ pause }) => ['run', '--detach', '--bundle', pause, ID]], verb: () => ['exec', ID, '/exit'] },
+  state: { before: [({ exit }) => ['create', '--bundle', exit, ID]], verb: () => ['state', ID] },
+  kill: { before: [({ pause }) => ['run', '--detach', '--bundle', pause, ID]], verb: () => ['kill', ID, 'KILL'] },
+  delete: { before: [({ exit }) => ['create', '--bundle', exit, ID]], verb: () => ['delete', '--force', ID] },
+  door: { before: [], verb: () => ['list'] },
+}
+
+const train = async (program, verb, door) => {
+  const folder = mkdtempSync(join(tmpdir(), 'wherry-code-cache-'))
+  const global = ['--root', join(folder, 'state'), '--log', join(folder, 'log')]
+  const command = (...argv) =>
+    execFileSync(process.execPath, [...process.execArgv, __filename, '--run', door, ...global, ...argv], { stdio: ['ignore', 'ignore', 'ignore'], timeout: 20_000 })
+  try {
+    const bundles = { exit: makeBundle(folder, ['/exit'], command), pause: makeBundle(folder, ['/pause'], command) }
+    const { before, verb: argv } = TRAINING[verb]
+    for (const step of before) command(...step(bundles))
+    const status = await program.run([...global, ...argv(bundles)], launch)
+    if (status !== 0) throw new Error(readFileSync(join(folder, 'log'), 'utf8').trim())
+  } catch (error) {
+    process.stderr.write(`${verb}: its code cache is not trained: ${error.message}\n`)
+  } finally {
+    try {
+      command('delete', '--force', ID)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+}
+
+const main = async () => {
+  const [, , filename, ...rest] = process.argv
+  if (filename === '--run') {
+    process.argv.splice(2, 2)
+    return load(rest[0]).program.start()
+  }
+  const { script, program } = load(filename)
+  await train(program, basename(filename, '.js'), join(dirname(filename), 'door.js'))
+  writeFileSync(`${filename.slice(0, -3)}.${process.arch}.cache`, script.createCachedData())
+  process.exit(0)
+}
+
+void main()

@@ -1,7 +1,8 @@
 /** From the command line to a verb, and from its errors to the log and the exit status. */
 import { basename } from 'node:path'
 import type { Command } from '../support/flags.ts'
-import { describe } from '../support/describe.ts'
+import { SyscallError } from '../../runtime/sys/error.ts'
+import { describe, errnoText } from '../support/describe.ts'
 import type { Launch } from '../support/launch.ts'
 import { nearest } from '../support/nearest.ts'
 import { print } from '../support/output.ts'
@@ -25,6 +26,13 @@ const noSuchVerb = (verb: string, verbs: Verbs): string => {
   return `No help topic for '${verb}'${guess === undefined ? '' : `: did you mean '${guess}'?`}`
 }
 
+/** That the program of a container cannot be executed is for who looks at the container’s output: one line, as its shell would say it. */
+const report = (log: Log, error: unknown): void => {
+  const execve =
+    error instanceof SyscallError && error.syscall === 'execve' ? /^(exec .*?): E[A-Z0-9]+/s.exec(error.message)?.[1] : undefined
+  log.error(describe(error), execve === undefined ? undefined : `${execve}: ${errnoText((error as SyscallError).code)}`)
+}
+
 /** Runs `command` with what follows it on the command line. */
 const runCommand = async (command: Command<Context>, argv: readonly string[], context: Context): Promise<number> => {
   const of = `${context.name} ${command.name}`
@@ -38,7 +46,7 @@ const runCommand = async (command: Command<Context>, argv: readonly string[], co
   try {
     return await command.run({ flags, args, context })
   } catch (error) {
-    context.log.error(describe(error))
+    report(context.log, error)
     return command.failure ?? FAILURE
   }
 }

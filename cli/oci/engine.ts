@@ -10,5 +10,5 @@ export const engineIsOpen = (): boolean => open
 
 export const openEngine = ({ root, systemdCgroup, log }: Context): Engine => {
   open = true
-  return { root: root ?? defaultRoot(), systemdCgroup, warn: log.warn }
+  return { root: root ?? defaultRoot(), systemdCgroup, warn: log.warn, ...(log.debugs ? { debug: log.debug } : {}) }
 }

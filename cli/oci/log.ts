@@ -10,10 +10,12 @@ export type Level = 'debug' | 'warning' | 'error'
 export type Format = 'text' | 'json'
 
 export interface Log {
-  error(message: string): void
+  /** @param bare what stderr gets in place of a line of the log */
+  error(message: string, bare?: string): void
   warn(message: string): void
   /** Only with --debug. */
   debug(message: string): void
+  readonly debugs: boolean
 }
 
 export interface LogOptions {
@@ -60,11 +62,12 @@ export const openLog = ({ file, format, debug }: LogOptions): Log => {
     else writeAll(fd, text)
   }
   return {
-    error: (message) => {
-      write('error', message)
-      if (fd !== undefined) complain(`${message}\n`)
+    error: (message, bare) => {
+      if (fd !== undefined || bare === undefined) write('error', message)
+      if (fd !== undefined || bare !== undefined) complain(`${bare ?? message}\n`)
     },
     warn: (message) => write('warning', message),
     debug: debug ? (message) => write('debug', message) : () => {},
+    debugs: debug,
   }
 }
