@@ -37,6 +37,11 @@ export class Contents {
     return this.#writers.get(block)?.get(offset) ?? []
   }
 
+  /** Whether any op stores its result in a block. */
+  isStoredTo(block: Block): boolean {
+    return this.#writers.has(block)
+  }
+
   /** The initial content: `width` bytes, or the address that is kept there. */
   read({ block, offset }: Ref, width: number): bigint | Ref {
     const to = width === 8 ? block.pointers.find((pointer) => pointer.offset === offset)?.to : undefined

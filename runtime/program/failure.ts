@@ -5,7 +5,8 @@ import { errnoName } from '../sys/abi/errno.ts'
 import { signalName } from '../sys/abi/signal.ts'
 import { wexitstatus, wifsignaled, wtermsig } from '../sys/abi/wait.ts'
 import { briefArguments, isCall } from './call.ts'
-import { comparisonOf, wantedRelation } from './compute.ts'
+import { wantedRelation } from './compute.ts'
+import { comparisonOf } from './expression.ts'
 import type { Image } from './link.ts'
 import type { Op } from './op.ts'
 import type { Page } from './page.ts'
@@ -43,6 +44,7 @@ export class UnexpectedResult extends SyscallError {
 const optional = (during: string | undefined) => (during === undefined ? {} : { during })
 
 const describe = (view: View, op: Op): OpDescription => {
+  view.show(view.program.ops.indexOf(op))
   const judged = op.judges
   if (judged !== undefined) {
     const { offset: _, ...description } = describe(view, judged.op)
@@ -52,8 +54,8 @@ const describe = (view: View, op: Op): OpDescription => {
   if (op.waitStatus === true) return { syscall: 'wait4', args: [], ...optional(op.during), waitStatus: true }
   const compared = comparisonOf(op, view)
   if (compared === undefined) return { syscall: 'compute', args: [], ...optional(op.during) }
-  const { subject, constant, value, shift } = compared
-  const args = [`${subject} ${wantedRelation(op)} ${constant}`]
+  const { left, right, value, shift } = compared
+  const args = [`${left} ${wantedRelation(op)} ${right}`]
   return { syscall: 'check', args, ...optional(op.during), offset: String(value), shift }
 }
 

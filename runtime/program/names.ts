@@ -3,79 +3,63 @@
  * `v` and the index of its op, what a call fills in by the call's parameter (`statxbuf.stx_mode`).
  */
 import type { Program } from './assembler.ts'
+import { Buffers, type Part } from './buffers.ts'
 import type { Contents } from './contents.ts'
-import type { Op } from './op.ts'
+import { PAGE } from './layout.ts'
 import { type Block, Cell, Ref } from './operand.ts'
 import { MESSAGE_OFFSET } from './page.ts'
-import type { Field, Layout } from './signatures/kind.ts'
-import { SIGNALFD_LAYOUT } from './signatures/signals.ts'
-import { parametersOf } from './signatures.ts'
 
 /** What an assembler gives to results without a name. */
 const AUTOMATIC = /^v\d+$/
 /** What it gives to memory that is only compared. */
-export const UNNAMED = 'memory'
+const UNNAMED = 'memory'
+export const isChosen = (name: string): boolean => name !== UNNAMED && !AUTOMATIC.test(name)
+/** Bytes of a cell. */
+const WORD = 8
+
+const chosen = (name: string | undefined): string | undefined => (name !== undefined && isChosen(name) ? name : undefined)
 
 interface Place {
   name: string | undefined
   /** Index of the first op that has to do with it. */
-  readonly first: number
+  first: number
   read: boolean
 }
 
-interface Buffer {
-  name: string
-  readonly first: number
-  readonly offset: number
-  readonly layout: Layout | undefined
-}
-
-/** A part of what is read at some place. */
-export interface Part {
-  readonly name: string
-  readonly field: Field
-  /** Bits before it. */
-  readonly shift: number
-}
-
-const zeros = (bits: bigint): number => {
-  let count = 0
-  for (let rest = bits; (rest & 1n) === 0n; rest >>= 1n) count += 1
-  return count
-}
-
-export const pageName = (offset: number, own: string | undefined): string => {
+/** A place outside the data segment: in the page, or in what the parent has laid out. */
+export const fixedName = ({ block, offset }: Ref, own: string | undefined): string => {
+  if (block.fixed !== PAGE) return own ?? `0x${(block.fixed! + offset).toString(16)}`
   const name = own ?? (offset === MESSAGE_OFFSET ? 'message' : undefined)
-  return name !== undefined ? `page.${name}` : offset === 0 ? 'page' : `page+${offset}`
+  return name !== undefined ? `page.${name}` : offset === 0 ? 'page' : `page[${offset}]`
 }
 
-/** Which element of an array of structs, and the bytes into it. */
-const elementOf = ({ name, layout }: Buffer, distance: number): { readonly path: string; readonly rest: number } => {
-  const stride = layout?.stride
-  if (stride === undefined) return { path: name, rest: distance }
-  return { path: `${name}[${Math.floor(distance / stride)}]`, rest: distance % stride }
+const fixedAddress = (at: Ref, own: string | undefined): string => {
+  if (at.block.fixed !== PAGE) return `0x${(at.block.fixed! + at.offset).toString(16)}`
+  return own === undefined && at.offset !== MESSAGE_OFFSET && at.offset !== 0 ? `page+${at.offset}` : fixedName(at, own)
 }
 
 export class Names {
-  readonly #program: Program
-  readonly #contents: Contents
   readonly #places = new Map<Block, Map<number, Place>>()
-  readonly #buffers = new Map<Block, Buffer>()
-  readonly #observed = new Set<Block>()
+  /** The blocks that something looks at, with the first op that does. */
+  readonly #observed = new Map<Block, number>()
+  readonly #buffers: Buffers
 
   constructor(program: Program, contents: Contents) {
-    this.#program = program
-    this.#contents = contents
-    for (const [index, op] of program.ops.entries()) {
-      if (op.result !== undefined) this.#call(op.result, op.name, index)
+    for (const [index, op] of program.ops.entries())
+      if (op.result !== undefined) this.#call(op.result, op.name !== undefined && isChosen(op.name) ? op.name : `v${index}`, index)
+    for (const [index, op] of program.ops.entries())
       for (const arg of op.args) {
         if (arg instanceof Cell) this.#call(arg.ref, arg.name, index)
         if (op.judges !== undefined) continue // only looks at the result of its op
         if (arg instanceof Cell) this.#place(arg.ref, index).read = true
-        if (arg instanceof Cell || arg instanceof Ref) this.#observe((arg instanceof Cell ? arg.ref : arg).block)
+        if (arg instanceof Cell || arg instanceof Ref) this.#observe((arg instanceof Cell ? arg.ref : arg).block, index)
       }
-    }
-    for (const [index, op] of program.ops.entries()) this.#nameBuffers(op, index)
+    const isUsed = (block: Block) => block.bytes === undefined || this.#places.has(block)
+    this.#buffers = new Buffers(program, contents, isUsed)
+    for (const [block, first] of this.#observed)
+      if (block.fixed === undefined && !this.#buffers.has(block) && (block.bytes === undefined || contents.isStoredTo(block)))
+        if (this.#places.get(block)?.get(0)?.name === undefined || block.size > WORD) this.#buffers.add(new Ref(block), 'buf', first)
+    this.#nameParts()
     this.#tellApart()
   }
 
@@ -84,6 +68,7 @@ export class Names {
     this.#places.set(block, places)
     const place = places.get(offset) ?? { name: undefined, first: index, read: false }
     places.set(offset, place)
+    place.first = Math.min(place.first, index)
     return place
   }
 
@@ -91,42 +76,38 @@ export class Names {
   #call(at: Ref, name: string | undefined, index: number): void {
     const place = this.#place(at, index)
     if (name === undefined || name === UNNAMED) return
-    if (place.name === undefined || (AUTOMATIC.test(place.name) && !AUTOMATIC.test(name))) place.name = name
+    if (place.name === undefined || (!isChosen(place.name) && isChosen(name))) place.name = name
   }
 
-  #observe(block: Block): void {
+  #observe(block: Block, index: number): void {
     if (this.#observed.has(block)) return
-    this.#observed.add(block)
-    for (const { to } of block.pointers) this.#observe(to.block)
+    this.#observed.set(block, index)
+    for (const { to } of block.pointers) this.#observe(to.block, index)
   }
 
-  #nameBuffers(op: Op, index: number): void {
-    if (op.call === 'compute') return
-    const parameters = parametersOf(op.call, this.#program.arch)
-    for (const [position, arg] of op.args.entries()) {
-      const parameter = parameters[position]
-      if (!(arg instanceof Ref) || parameter === undefined) continue
-      const { block, offset } = arg
-      const { name, kind } = parameter
-      const places = this.#places.get(block)
-      if (block.fixed !== undefined || this.#buffers.has(block) || places?.get(offset)?.name !== undefined) continue
-      const used = block.bytes === undefined || (places !== undefined && [...places.values()].some(({ read }) => read))
-      if (used) this.#buffers.set(block, { name, first: index, offset, layout: kind.layout ?? this.#contentOf(op) })
+  /** A made-up name tells less than the place in a buffer; in a struct that is written out with its fields it tells more. */
+  #nameParts(): void {
+    for (const [block, buffers] of this.#buffers.all) {
+      if (block.size <= WORD || (block.bytes !== undefined && buffers.every(({ layout }) => layout !== undefined))) continue
+      for (const place of this.#places.get(block)?.values() ?? [])
+        if (place.name !== undefined && AUTOMATIC.test(place.name)) place.name = undefined
     }
-  }
-
-  /** What a read(2) gives is known by its descriptor. */
-  #contentOf({ call, args: [fd] }: Op): Layout | undefined {
-    if (call !== 'read' || !(fd instanceof Cell)) return undefined
-    const writers = this.#contents.writersOf(fd.ref)
-    return writers.length > 0 && writers.every((writer) => writer.call === 'signalfd4') ? SIGNALFD_LAYOUT : undefined
   }
 
   /** What several places are called is told apart by the index of their first op. */
   #tellApart(): void {
-    const places = [...this.#places].flatMap(([{ fixed }, inside]) => (fixed === undefined ? [...inside.values()] : []))
-    const called = Map.groupBy([...places, ...this.#buffers.values()], ({ name }) => name)
-    for (const [name, same] of called) if (name !== undefined && same.length > 1) for (const one of same) one.name = `${name}${one.first}`
+    const named = [...this.#places].flatMap(([block, places]) => (block.fixed === undefined ? [...places.values()] : []))
+    const own = (block: Block, offset: number) => this.#places.get(block)?.get(offset)?.name
+    const buffers = [...this.#buffers.all].flatMap(([block, list]) => list.filter(({ offset }) => own(block, offset) === undefined))
+    for (const [name, same] of Map.groupBy([...named, ...buffers], (one) => one.name)) {
+      if (name === undefined || same.length === 1) continue
+      const given = new Set<string>()
+      for (const one of same) {
+        one.name = `${name}${one.first}`
+        while (given.has(one.name)) one.name += '_'
+        given.add(one.name)
+      }
+    }
   }
 
   /** Whether anything looks at what is stored there. */
@@ -139,33 +120,26 @@ export class Names {
     return this.#places.get(block)?.get(offset)?.name
   }
 
-  /** The name of the place, or what it is called as a part of a buffer. */
-  name(at: Ref): string {
+  /** The name of the place, or what it is called as a part of a buffer, where the op at `index` has to do with it. */
+  name(at: Ref, index: number): string {
     const own = this.own(at)
-    if (at.block.fixed !== undefined) return pageName(at.offset, own)
-    if (own !== undefined) return own
-    const buffer = this.#buffers.get(at.block)
-    if (buffer === undefined) return at.offset === 0 ? UNNAMED : `${UNNAMED}+${at.offset}`
-    const distance = at.offset - buffer.offset
-    if (distance === 0) return buffer.name
-    const { path, rest } = elementOf(buffer, distance)
-    const field = buffer.layout?.fields.find(({ offset }) => offset === rest)
-    return field === undefined ? `${buffer.name}+${distance}` : `${path}.${field.name}`
+    if (at.block.fixed !== undefined) return fixedName(at, chosen(own))
+    return own ?? this.#buffers.name(at, index) ?? (at.offset === 0 ? UNNAMED : `${UNNAMED}[${at.offset}]`)
+  }
+
+  /** How the address of the place is written, where the op at `index` has it. */
+  address(at: Ref, index: number): string {
+    const own = this.own(at)
+    if (at.block.fixed !== undefined) return fixedAddress(at, chosen(own))
+    return own ?? this.#buffers.address(at, index) ?? (at.offset === 0 ? UNNAMED : `${UNNAMED}+${at.offset}`)
   }
 
   /** The field that the bits of `mask` lie in, counted from `at`. */
-  part(at: Ref, mask: bigint): Part | undefined {
-    const buffer = this.#buffers.get(at.block)
-    if (mask === 0n || buffer?.layout === undefined || this.own(at) !== undefined) return undefined
-    const [low, high] = [Math.floor(zeros(mask) / 8), Math.floor((mask.toString(2).length - 1) / 8)]
-    const { path, rest } = elementOf(buffer, at.offset - buffer.offset + low)
-    const [field] = buffer.layout.fields
-      .filter(({ offset, width }) => offset <= rest && rest + high - low < offset + width)
-      .sort((a, b) => a.width - b.width)
-    return field === undefined ? undefined : { name: `${path}.${field.name}`, field, shift: 8 * (low - (rest - field.offset)) }
+  part(at: Ref, mask: bigint, index: number): Part | undefined {
+    return this.own(at) === undefined ? this.#buffers.part(at, mask, index) : undefined
   }
 
-  /** Whether an op reads there, or behind there in the block, what no op has stored. */
+  /** Whether an op reads there, or behind there in the block, what has no name of its own. */
   isRead({ block, offset }: Ref): boolean {
     for (const [place, { read, name }] of this.#places.get(block) ?? []) if (place >= offset && read && name === undefined) return true
     return false

@@ -1,7 +1,7 @@
 /** A program in strace's notation, for people: `wherry-oci explain`. */
 import type { Program } from './assembler.ts'
 import { callText, isCall } from './call.ts'
-import { computeText } from './compute.ts'
+import { computeNotes, computeText } from './compute.ts'
 import { childrenOf, failuresOf, type Flow, flowOf, isJudge, type Section, type Target } from './flow.ts'
 import type { Op } from './op.ts'
 import { View } from './view.ts'
@@ -35,6 +35,7 @@ const notesOf = (call: SyscallName, flow: Flow): string => {
     else if (to !== behind) notes.push(`${what} → ${to}`)
   }
   if (LAST.has(call)) return ''
+  if (positive === zero && zero === negative && tolerated.length === 0) return zero === behind ? 'errors ok' : `→ ${zero}`
   if (maker && positive !== zero) {
     note('parent', positive)
     note('child', zero)
@@ -50,19 +51,6 @@ const notesOf = (call: SyscallName, flow: Flow): string => {
   if (negative !== 'fail') notes.push(negative === behind ? `${errors} ok` : `${errors} → ${negative}`)
   return notes.join('; ')
 }
-
-/** As of a call; a compare says itself where it leads. */
-const computeNotes = ({ behind, ...flow }: Flow): string =>
-  (
-    [
-      ['> 0', flow.positive],
-      ['0', flow.zero],
-      ['< 0', flow.negative],
-    ] as const
-  )
-    .filter(([, to]) => to !== behind)
-    .map(([sign, to]) => (to === 'fail' ? `${sign} fails` : `${sign} → ${to}`))
-    .join('; ')
 
 /** The lines that are led to from elsewhere than the line before. */
 const targetsOf = (flows: ReadonlyMap<number, Flow>): Set<number> => {
@@ -103,6 +91,7 @@ export const print = (program: Program): string => {
   let during: string | undefined
   for (const [index, flow] of flows) {
     const op = ops[index]!
+    view.show(index)
     const bars = '│ '.repeat(children.filter(inside(index)).length)
     const margin = ' '.repeat(width + 4)
     if (op.during !== during && !isAside(program, index, during)) {
@@ -112,7 +101,7 @@ export const print = (program: Program): string => {
     }
     const failure = failures.get(index)
     const notes = [
-      isCall(op) ? notesOf(op.call, flow) : op.result === undefined ? '' : computeNotes(flow),
+      isCall(op) ? notesOf(op.call, flow) : view.resultOf(op) === undefined ? '' : computeNotes(flow),
       failure === undefined ? '' : failureNote(program, failure, view),
     ].filter((note) => note !== '')
     const line = `${targets.has(index) ? '→' : ' '} ${String(index).padStart(width)}  ${bars}${opText(op, flow, view)}`

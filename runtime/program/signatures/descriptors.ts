@@ -4,9 +4,10 @@ import { FLOCK } from '../../sys/abi/fcntl.ts'
 import * as poll from '../../sys/abi/poll.ts'
 import { EPOLL_EVENT, POLLFD } from '../../sys/abi/poll.ts'
 import * as splice from '../../sys/abi/splice.ts'
+import type { Arch } from '../../sys/abi/syscalls.ts'
 import { enumeration, flags, pick } from './constants.ts'
 import { openFlags } from './files.ts'
-import { constant, depends, fd, int, type Kind, out, type Signature, pid, size, uint, word } from './kind.ts'
+import { constant, depends, fd, int, type Kind, out, outOf, type Signature, pid, size, uint, word } from './kind.ts'
 import { REQUESTS, requestArgument } from './requests.ts'
 import { signalSet } from './signals.ts'
 import { array, arrayLayout, layout, struct } from './struct.ts'
@@ -28,14 +29,19 @@ const pollfds = array(
 )
 
 const epollEvents = flags(pick(poll, /^EPOLL(?!_)/))
-const epollEvent = (arch: 'x64' | 'arm64'): Kind =>
-  struct(
-    layout([
+const EPOLL = (arch: Arch) =>
+  arrayLayout(
+    [
       ['events', EPOLL_EVENT[arch].events, 4, epollEvents],
       ['data', EPOLL_EVENT[arch].data, 8, word],
-    ]),
+    ],
+    EPOLL_EVENT[arch].size,
   )
-const EPOLL_EVENTS = { x64: epollEvent('x64'), arm64: epollEvent('arm64') }
+const EPOLL_EVENTS = { x64: EPOLL('x64'), arm64: EPOLL('arm64') }
+const epollEvent: Kind = Object.assign(
+  depends((_, { arch }) => struct(EPOLL_EVENTS[arch])),
+  { layout: (arch: Arch) => ({ fields: EPOLL_EVENTS[arch].fields, stride: undefined }) },
+)
 
 const flock = struct(
   layout([
@@ -94,8 +100,15 @@ export const DESCRIPTORS = {
   memfd_create: { name: string, flags: flags(pick(fcntl, /^MFD_/)) },
   ppoll: { fds: pollfds, nfds: size, tmo_p: timespec, sigmask: signalSet, sigsetsize: size },
   epoll_create1: { flags: flags(pick(poll, /^EPOLL_CLOEXEC$/)) },
-  epoll_ctl: { epfd: fd, op: enumeration(pick(poll, /^EPOLL_CTL_/)), fd, event: depends((_, { arch }) => EPOLL_EVENTS[arch]) },
-  epoll_pwait: { epfd: fd, events: out, maxevents: int, timeout: int, sigmask: signalSet, sigsetsize: size },
+  epoll_ctl: { epfd: fd, op: enumeration(pick(poll, /^EPOLL_CTL_/)), fd, event: epollEvent },
+  epoll_pwait: {
+    epfd: fd,
+    events: outOf((arch) => EPOLL_EVENTS[arch]),
+    maxevents: int,
+    timeout: int,
+    sigmask: signalSet,
+    sigsetsize: size,
+  },
   inotify_init1: { flags: cloexec },
   inotify_add_watch: { fd, pathname: string, mask: word },
 } as const satisfies Readonly<Record<string, Signature>>

@@ -8,12 +8,16 @@ import { Ref } from '../operand.ts'
 
 /** A value that the program finds out when it runs. */
 export class Variable {
-  readonly name: string
+  readonly #name: () => string
   /** Where it is kept. */
   readonly at: Ref
-  constructor(name: string, at: Ref) {
-    this.name = name
+  constructor(name: () => string, at: Ref) {
+    this.#name = name
     this.at = at
+  }
+  /** Found when asked for: what a place is called may depend on the whole program. */
+  get name(): string {
+    return this.#name()
   }
 }
 
@@ -26,8 +30,10 @@ export interface Memory {
   read(at: Ref, width: number): Value
   /** The initial bytes from there to the end of the block; undefined for a buffer that is filled later. */
   bytes(at: Ref): Uint8Array | undefined
-  /** How the place is called: `statxbuf`, `fds[1].revents`. */
+  /** What is kept there: `status`, `fds[1].revents`. */
   name(at: Ref): string
+  /** The address: `statxbuf`, `page+16`. */
+  address(at: Ref): string
   /** What the descriptor that is kept there was opened as, `</proc/self/uid_map>`; undefined where there is no one answer. */
   opened(at: Ref): string | undefined
   /** Whether an op reads what is there: then its name is written before its content. */
@@ -47,7 +53,7 @@ export interface Scope {
 export interface Kind {
   (value: Value, scope: Scope): string
   /** Of a pointer: the fields of what it points to. */
-  readonly layout?: Layout
+  readonly layout?: (arch: Arch) => Layout
   /** Whether messages have it: a value of zero is left out there, unless it means something. */
   readonly inMessage?: 'always' | 'never'
 }
@@ -84,7 +90,7 @@ const signed = (value: bigint): bigint => BigInt.asIntN(64, value)
 export const scalar =
   (write: (value: bigint, scope: Scope) => string): Kind =>
   (value, scope) =>
-    value instanceof Variable ? value.name : value instanceof Ref ? `&${scope.memory.name(value)}` : write(value, scope)
+    value instanceof Variable ? value.name : value instanceof Ref ? scope.memory.address(value) : write(value, scope)
 
 /** A kind for addresses. Zero is NULL. */
 export const pointer =
@@ -114,7 +120,7 @@ export const size: Kind = Object.assign(
   scalar((value) => String(signed(value))),
   { inMessage: 'never' } as const,
 )
-export const address = pointer((value, scope) => scope.memory.name(value))
+export const address = pointer((value, scope) => scope.memory.address(value))
 export const word = scalar((value) => (value > 0xffffn ? hex(value) : String(value)))
 /** A mode of a file without its type, octal. */
 export const octal = scalar((value) => (value === 0n ? '0' : `0${value.toString(8).padStart(3, '0')}`))
@@ -127,14 +133,21 @@ export const fd: Kind = Object.assign(
   },
   { inMessage: 'always' } as const,
 )
-/** A user or group; -1 leaves it as it is. */
-export const id: Kind = Object.assign((value: Value, scope: Scope) => int(value, scope), { inMessage: 'always' } as const)
+/** A user or group, 32 bits; -1 leaves it as it is. */
+export const id: Kind = Object.assign(
+  scalar((value) => (BigInt.asUintN(32, value) === 0xffff_ffffn ? '-1' : String(BigInt.asUintN(32, value)))),
+  { inMessage: 'always' } as const,
+)
 /** A process; 0 is the caller in most calls. */
 export const pid = int
 /** Where something is stored: only its name is known. */
 export const out: Kind = Object.assign(
-  pointer((value, scope) => scope.memory.name(value)),
+  pointer((value, scope) => scope.memory.address(value)),
   { inMessage: 'never' } as const,
 )
-export const outOf = (layout: Layout): Kind =>
-  Object.assign((value: Value, scope: Scope) => out(value, scope), { layout, inMessage: 'never' } as const)
+/** As `out`, of a struct. */
+export const outOf = (layout: Layout | ((arch: Arch) => Layout)): Kind =>
+  Object.assign((value: Value, scope: Scope) => out(value, scope), {
+    layout: typeof layout === 'function' ? layout : () => layout,
+    inMessage: 'never',
+  } as const)

@@ -28,7 +28,7 @@ const schedAttr = struct(
 /** A bit per processor: `[0-3 6]`. */
 const cpuSet: Kind = pointer((at, scope) => {
   const bytes = scope.memory.bytes(at)
-  if (bytes === undefined) return scope.memory.name(at)
+  if (bytes === undefined) return scope.memory.address(at)
   const length = constant(scope.args[1]) ?? bytes.length
   const ranges: [number, number][] = []
   for (let cpu = 0; cpu < 8 * Math.min(length, bytes.length); cpu += 1) {

@@ -21,7 +21,7 @@ const setText = (mask: bigint): string => {
 /** The kernel's sigset_t: 64 bits. */
 export const signalSet: Kind = pointer((at, scope) => {
   const mask = scope.memory.read(at, 8)
-  if (scope.memory.bytes(at) === undefined && mask === 0n && scope.memory.isRead(at)) return scope.memory.name(at)
+  if (scope.memory.bytes(at) === undefined && mask === 0n && scope.memory.isRead(at)) return scope.memory.address(at)
   return scalar(setText)(mask, scope)
 })
 

@@ -3,20 +3,23 @@ import * as socket from '../../sys/abi/socket.ts'
 import { AF_NETLINK, AF_UNIX, CMSGHDR, MSGHDR, SCM_RIGHTS, SOCKADDR_UN } from '../../sys/abi/socket.ts'
 import { Ref } from '../operand.ts'
 import { combine, enumeration, flags, flagsText, pick } from './constants.ts'
-import { constant, fd, int, type Kind, out, type Signature, pointer, scalar, type Scope, size, type Value } from './kind.ts'
+import { constant, fd, int, type Kind, out, outOf, type Signature, pointer, scalar, type Scope, size, type Value } from './kind.ts'
+import { layout } from './struct.ts'
 import { data, quote, toInt } from './text.ts'
-import { vectorText } from './vectors.ts'
+import { IOVECS, vectorText } from './vectors.ts'
 
 const family = enumeration(pick(socket, /^AF_/))
 const TYPES = enumeration(pick(socket, /^SOCK_(?!NONBLOCK|CLOEXEC)/))
 const TYPE_FLAGS = pick(socket, /^SOCK_(NONBLOCK|CLOEXEC)$/)
 const type: Kind = scalar((value, scope) => combine(TYPES(value & 0xfn, scope), flagsText(value & ~0xfn, TYPE_FLAGS, scope)))
+const LEVELS = enumeration(pick(socket, /^SOL_/))
+const CONTROL = enumeration(pick(socket, /^SCM_(?!MAX)/))
 const messageFlags = flags(pick(socket, /^MSG_/))
 
 /** A unix address by its path, `@` for the NUL of an abstract one. */
 const addressText = (at: Ref, length: Value | undefined, scope: Scope): string => {
   const bytes = scope.memory.bytes(at)
-  if (bytes === undefined || bytes.length < 2) return scope.memory.name(at)
+  if (bytes === undefined || bytes.length < 2) return scope.memory.address(at)
   const number = bytes[0]! | (bytes[1]! << 8)
   if (number === AF_UNIX) {
     const path = Buffer.from(bytes.subarray(SOCKADDR_UN.sun_path, constant(length) ?? bytes.length)).toString()
@@ -44,10 +47,33 @@ const controlText = (at: Ref, scope: Scope): string => {
   const fds = Array.from({ length: count }, (_, index) => fd(memory.read(at.plus(CMSGHDR.size + 4 * index), 4), scope))
   return `{${head}, cmsg_data=[${fds.join(', ')}]}`
 }
-const LEVELS = enumeration(pick(socket, /^SOL_/))
-const CONTROL = enumeration(pick(socket, /^SCM_(?!MAX)/))
 
-const message = (received: boolean): Kind =>
+/** What the places of a message are called where ops fill them in. */
+const MESSAGE = layout([
+  ['msg_name', MSGHDR.msg_name, 8, out],
+  ['msg_namelen', MSGHDR.msg_namelen, 4, size],
+  ['msg_iov', MSGHDR.msg_iov, 8, outOf(IOVECS)],
+  ['msg_iovlen', MSGHDR.msg_iovlen, 8, size],
+  [
+    'msg_control',
+    MSGHDR.msg_control,
+    8,
+    outOf(
+      layout([
+        ['cmsg_len', CMSGHDR.cmsg_len, 8, size],
+        ['cmsg_level', CMSGHDR.cmsg_level, 4, LEVELS],
+        ['cmsg_type', CMSGHDR.cmsg_type, 4, CONTROL],
+        ['cmsg_data', CMSGHDR.size, 4, int],
+      ]),
+    ),
+  ],
+  ['msg_controllen', MSGHDR.msg_controllen, 8, size],
+  ['msg_flags', MSGHDR.msg_flags, 4, messageFlags],
+])
+
+const message = (received: boolean): Kind => Object.assign(messageText(received), { layout: () => MESSAGE })
+
+const messageText = (received: boolean): Kind =>
   pointer((at, scope) => {
     const { memory } = scope
     const read = (offset: number, width: number) => memory.read(at.plus(offset), width)
@@ -57,7 +83,7 @@ const message = (received: boolean): Kind =>
     const fields = [
       ...(name instanceof Ref ? [`msg_name=${addressText(name, read(MSGHDR.msg_namelen, 4), scope)}`] : []),
       ...(vectors instanceof Ref ? [`msg_iov=${vectorText(vectors, constant(read(MSGHDR.msg_iovlen, 8)) ?? 1, scope)}`] : []),
-      ...(control instanceof Ref ? [`msg_control=${received ? memory.name(control) : `[${controlText(control, scope)}]`}`] : []),
+      ...(control instanceof Ref ? [`msg_control=${received ? memory.address(control) : `[${controlText(control, scope)}]`}`] : []),
       ...(control instanceof Ref ? [`msg_controllen=${size(read(MSGHDR.msg_controllen, 8), scope)}`] : []),
     ]
     return `{${fields.join(', ')}}`
@@ -71,15 +97,15 @@ export const SOCKETS = {
   bind: { sockfd: fd, addr: sockaddr(2), addrlen: size },
   connect: { sockfd: fd, addr: sockaddr(2), addrlen: size },
   listen: { sockfd: fd, backlog: int },
-  accept: { sockfd: fd, addr: out, addrlen: out },
-  accept4: { sockfd: fd, addr: out, addrlen: out, flags: flags(TYPE_FLAGS) },
-  getsockname: { sockfd: fd, addr: out, addrlen: out },
-  getpeername: { sockfd: fd, addr: out, addrlen: out },
+  accept: { sockfd: fd, addr: out, addrlen: toInt },
+  accept4: { sockfd: fd, addr: out, addrlen: toInt, flags: flags(TYPE_FLAGS) },
+  getsockname: { sockfd: fd, addr: out, addrlen: toInt },
+  getpeername: { sockfd: fd, addr: out, addrlen: toInt },
   sendto: { sockfd: fd, buf: data(2), size, flags: messageFlags, dest_addr: sockaddr(5), addrlen: size },
-  recvfrom: { sockfd: fd, buf: out, size, flags: messageFlags, src_addr: out, addrlen: out },
+  recvfrom: { sockfd: fd, buf: out, size, flags: messageFlags, src_addr: out, addrlen: toInt },
   sendmsg: { sockfd: fd, msg: message(false), flags: messageFlags },
   recvmsg: { sockfd: fd, msg: message(true), flags: messageFlags },
   shutdown: { sockfd: fd, how: enumeration(pick(socket, /^SHUT_/)) },
   setsockopt: { ...option, optval: toInt, optlen: size },
-  getsockopt: { ...option, optval: out, optlen: out },
+  getsockopt: { ...option, optval: out, optlen: toInt },
 } as const satisfies Readonly<Record<string, Signature>>

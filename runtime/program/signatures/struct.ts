@@ -18,13 +18,15 @@ const fieldText = ({ name, offset, width, kind, always }: Field, at: Ref, scope:
 export const structText = (of: Layout, at: Ref, scope: Scope): string =>
   `{${of.fields.flatMap((field) => fieldText(field, at, scope)).join(', ')}}`
 
-const named = (at: Ref, scope: Scope, text: string): string => (scope.memory.isRead(at) ? `${scope.memory.name(at)}=${text}` : text)
+/** A buffer that ops before have filled in is written by its name, one that is read again by its name and what it holds at first. */
+const named = (at: Ref, { memory }: Scope, text: string): string =>
+  at.block.bytes === undefined ? memory.address(at) : memory.isRead(at) ? `${memory.address(at)}=${text}` : text
 
 /** A pointer to a struct that the call reads. */
 export const struct = (of: Layout): Kind =>
   Object.assign(
     pointer((at, scope) => named(at, scope, structText(of, at, scope))),
-    { layout: of },
+    { layout: () => of },
   )
 
 /** An array of structs, whose length is another argument, or a number. */
@@ -37,7 +39,7 @@ export const array = (of: Layout & { readonly stride: number }, length: { readon
         return named(at, scope, `[${elements.join(', ')}${count > MOST ? ', ...' : ''}]`)
       }),
     ),
-    { layout: of },
+    { layout: () => of },
   )
 
 export const arrayLayout = (rows: readonly FieldRow[], stride: number): Layout & { readonly stride: number } => ({
@@ -50,7 +52,7 @@ export const numbers = (width: number, countArgument: number, kind: Kind = long)
   depends((args) =>
     pointer((at, scope) => {
       const count = constant(args[countArgument])
-      if (count === undefined || scope.memory.bytes(at) === undefined) return scope.memory.name(at)
+      if (count === undefined || scope.memory.bytes(at) === undefined) return scope.memory.address(at)
       const values = Array.from({ length: Math.min(count, MOST) }, (_, index) =>
         kind(scope.memory.read(at.plus(width * index), width), scope),
       )

@@ -37,7 +37,7 @@ export const stringAt = (at: Ref, { memory }: Scope): string | undefined => {
 /** A NUL-terminated string. */
 export const string: Kind = pointer((at, scope) => {
   const text = stringAt(at, scope)
-  return text === undefined ? scope.memory.name(at) : shown(text, scope)
+  return text === undefined ? scope.memory.address(at) : shown(text, scope)
 })
 
 /** Bytes: text where they are text, else their number. */
@@ -51,7 +51,7 @@ const bytesText = (bytes: Uint8Array, scope: Scope): string => {
 const dataOf = (length: number | undefined): Kind =>
   pointer((at, scope) => {
     const bytes = scope.memory.bytes(at)
-    return bytes === undefined ? scope.memory.name(at) : bytesText(length === undefined ? bytes : bytes.subarray(0, length), scope)
+    return bytes === undefined ? scope.memory.address(at) : bytesText(length === undefined ? bytes : bytes.subarray(0, length), scope)
   })
 
 /** Data whose length is another argument. */
@@ -81,5 +81,5 @@ export const environment: Kind = pointer((at, scope) => {
 
 /** A number that is stored somewhere: `[1]`. */
 export const toInt: Kind = pointer((at, scope) =>
-  scope.memory.bytes(at) === undefined ? scope.memory.name(at) : `[${int(scope.memory.read(at, 4), scope)}]`,
+  scope.memory.bytes(at) === undefined ? scope.memory.address(at) : `[${int(scope.memory.read(at, 4), scope)}]`,
 )

@@ -1,7 +1,8 @@
 /** struct iovec arrays. */
 import { IOVEC } from '../../sys/abi/socket.ts'
 import type { Ref } from '../operand.ts'
-import { constant, depends, type Kind, pointer, type Scope, size } from './kind.ts'
+import { constant, depends, type Kind, out, pointer, type Scope, size } from './kind.ts'
+import { arrayLayout } from './struct.ts'
 import { dataLong, MOST } from './text.ts'
 
 const element = (at: Ref, scope: Scope): string => {
@@ -15,6 +16,17 @@ export const vectorText = (at: Ref, count: number, scope: Scope): string => {
   return `[${written.join(', ')}${count > MOST ? ', ...' : ''}]`
 }
 
+export const IOVECS = arrayLayout(
+  [
+    ['iov_base', IOVEC.iov_base, 8, out],
+    ['iov_len', IOVEC.iov_len, 8, size],
+  ],
+  IOVEC.size,
+)
+
 /** An array whose length is another argument. */
 export const iovecs = (countArgument: number): Kind =>
-  depends((args) => pointer((at, scope) => vectorText(at, constant(args[countArgument]) ?? 1, scope)))
+  Object.assign(
+    depends((args) => pointer((at, scope) => vectorText(at, constant(args[countArgument]) ?? 1, scope))),
+    { layout: () => IOVECS },
+  )
