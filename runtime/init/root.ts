@@ -61,12 +61,9 @@ export const emitPivot = ({ p, plan }: Emit<ContainerPlan>, root: Operand): void
     p.call('chroot', ['.'])
   } else {
     p.call('pivot_root', ['.', '.'])
-    p.call('mount', ['', '.', '', MS_SLAVE | MS_REC, 0]) // what is unmounted here stays mounted on the host
     p.call('umount2', ['.', MNT_DETACH])
   }
   p.call('chdir', ['/'])
-  const { rootfsPropagation } = plan.spec.linux
-  if (rootfsPropagation !== undefined && ownMountNamespace(plan)) p.call('mount', ['', '/', '', PROPAGATION[rootfsPropagation], 0])
 }
 
 export const emitReadonlyRoot = ({ p, plan }: Emit<ContainerPlan>, root: Operand): void => {
