@@ -20,7 +20,7 @@ const ALONE: readonly (readonly [options: string[], shown: string])[] = [
   [['nodiratime'], 'rw,nodiratime,relatime'],
   [['strictatime'], 'rw'],
   [['relatime'], 'rw,relatime'],
-  [['noatime', 'relatime'], 'rw,relatime'],
+  [['noatime', 'relatime'], OURS ? 'rw,relatime' : 'rw,noatime'],
   [['relatime', 'strictatime'], 'rw'],
   [['ro', 'rw', 'nosuid', 'suid', 'nodev', 'dev', 'noexec', 'exec', 'nosymfollow', 'symfollow'], 'rw,relatime'],
   [['ro', 'nosuid', 'nodev', 'noexec', 'noatime', 'nodiratime', 'nosymfollow'], 'ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow'],
