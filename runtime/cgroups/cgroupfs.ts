@@ -109,7 +109,7 @@ export class CgroupFs implements Cgroup {
     const { paths } = this.#record
     for (const key of Object.keys(sub)) {
       if (key !== '' && paths[key] === undefined)
-        throw new WherryError('invalid-argument', `the container is in no cgroup hierarchy of controller ${key}`)
+        throw new WherryError('invalid-argument', `unknown controller ${key}`)
     }
     return [...new Set(Object.entries(paths).map(([key, dir]) => below(dir, sub[''] ?? sub[key] ?? '')))]
   }

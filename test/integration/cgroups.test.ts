@@ -566,7 +566,7 @@ test('below a threaded cgroup only threads can be limited', { skip: skip || requ
   assert.equal(read(cgroup, ['', ''], 'cgroup.type'), 'threaded')
   await assert.rejects(create({ memory: { limit: 1n << 20n } }, `${BASE}/threads/t/d`), {
     kind: 'failed-precondition',
-    message: /is a cgroup of type "domain invalid", where memory cannot be limited/,
+    message: /is a cgroup of type "domain threaded", where memory cannot be limited/,
   })
   assert.equal(existsSync(`${parent}/t/d`), false)
 })
