@@ -8,7 +8,7 @@ import { Descriptors } from '../init/descriptors.ts'
 import { makedev } from '../init/devices.ts'
 import type { CapabilityMasks, CgroupMountPlan, CopyEntry, Join, MountPlan, ProcessPlan, SeccompPlan } from '../init/plan.ts'
 import { parseMountOptions } from '../spec/mount-options.ts'
-import type { LinuxNamespace, Mount, Process, Spec } from '../spec/types.ts'
+import type { Linux, LinuxIDMapping, LinuxNamespace, Mount, Process, Spec } from '../spec/types.ts'
 import { NS_GET_NSTYPE } from '../sys/abi/ioctl.ts'
 import { MS_BIND, MS_REMOUNT } from '../sys/abi/mount.ts'
 import { NAMESPACE_FLAGS } from '../sys/abi/sched.ts'
@@ -195,7 +195,14 @@ export const processPlan = ({
 /** The folder that a tmpcopyup mount covers, for its copy. At most this many entries. */
 const MOST_COPIED = 20_000
 
-const copyEntries = (folder: string): CopyEntry[] => {
+/** An id of the host as the container’s user namespace has it; -1, which chown(2) passes over, for one that it does not have. */
+const idInside = (id: number, mappings: readonly LinuxIDMapping[] | undefined): number => {
+  if (mappings === undefined) return id
+  const mapping = mappings.find(({ hostID, size }) => id >= hostID && id < hostID + size)
+  return mapping === undefined ? -1 : id - mapping.hostID + mapping.containerID
+}
+
+const copyEntries = (folder: string, { uidMappings, gidMappings }: Linux): CopyEntry[] => {
   const entries: CopyEntry[] = []
   const visit = (path: string): void => {
     const full = path === '' ? folder : `${folder}/${path}`
@@ -204,8 +211,8 @@ const copyEntries = (folder: string): CopyEntry[] => {
     entries.push({
       path,
       mode: stat.mode,
-      uid: stat.uid,
-      gid: stat.gid,
+      uid: idInside(stat.uid, uidMappings),
+      gid: idInside(stat.gid, gidMappings),
       size: stat.size,
       rdev: stat.rdev,
       ...(isLink ? { link: readlinkSync(full) } : {}),
@@ -248,7 +255,7 @@ export const mountPlans = async (spec: Spec, namespaceOf: (mount: Mount) => Prom
           : (statSync(mount.source!, { throwIfNoEntry: false })?.isDirectory() ?? true),
       ...(mount.type === 'tmpfs' && covered?.isDirectory() ? { mode: covered.mode & 0o7777 } : {}),
       ...(idmapped ? { idmap: await namespaceOf(mount) } : {}),
-      ...(options.tmpcopyup && covered?.isDirectory() ? { copy: copyEntries(`${spec.root.path}/${target}`) } : {}),
+      ...(options.tmpcopyup && covered?.isDirectory() ? { copy: copyEntries(`${spec.root.path}/${target}`, spec.linux) } : {}),
     })
   }
   return plans

@@ -5,12 +5,15 @@ import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../sys/abi/stat.ts'
 import type { CopyEntry, Emit } from './plan.ts'
 import { openInRoot } from './resolve.ts'
 
+/** In a user namespace that is joined by path not every owner may have an id: then it is root's. */
+const UNMAPPED = { tolerate: ['EINVAL'] } as const
+
 /** Copies `entries` of the folder `from` into the folder `to`, with owners and modes. */
 export const emitCopy = ({ p }: Emit<unknown>, from: Operand, to: Operand, entries: readonly CopyEntry[]): void => {
   for (const { path, mode, uid, gid, size, rdev, link } of entries) {
     const type = mode & S_IFMT
     if (path === '') {
-      p.call('fchownat', [to, '', uid, gid, AT_EMPTY_PATH])
+      p.call('fchownat', [to, '', uid, gid, AT_EMPTY_PATH], UNMAPPED)
       p.call('fchmodat', [to, '.', mode & 0o7777])
       continue
     }
@@ -25,7 +28,7 @@ export const emitCopy = ({ p }: Emit<unknown>, from: Operand, to: Operand, entri
       p.call('close', [target])
       p.call('close', [source])
     } else p.call('mknodat', [to, path, mode, rdev])
-    p.call('fchownat', [to, path, uid, gid, AT_SYMLINK_NOFOLLOW])
+    p.call('fchownat', [to, path, uid, gid, AT_SYMLINK_NOFOLLOW], UNMAPPED)
     if (type !== S_IFLNK) p.call('fchmodat', [to, path, mode & 0o7777])
   }
 }
