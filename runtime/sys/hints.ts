@@ -27,6 +27,11 @@ const HINTS: readonly Hint[] = [
     hint: 'CAP_SYS_ADMIN in the owner of this mount namespace is needed',
   },
   {
+    calls: ['move_mount'],
+    code: 'EINVAL',
+    hint: 'a folder is mounted onto folders and a file onto files: one of the two is not a directory',
+  },
+  {
     calls: ['mount_setattr'],
     code: 'EINVAL',
     about: 'IDMAP',
