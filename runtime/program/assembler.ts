@@ -31,6 +31,8 @@ export class Program {
   readonly blocks: Block[] = []
   /** The page shared with the parent, see page.ts. */
   readonly page: Ref = new Ref({ bytes: undefined, size: PAGE_SIZE, align: PAGE_SIZE, pointers: [], fixed: PAGE })
+  /** What the descriptors are that the program is started with, by number: printed beside the number. */
+  readonly descriptors = new Map<number, string>()
   /** Printed before each op that has no text of its own. */
   during: string | undefined
   readonly #strings = new Map<string, Ref>()

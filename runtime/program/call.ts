@@ -1,5 +1,6 @@
 /** A system call of a program as text. */
 import type { Op } from './op.ts'
+import { Ref } from './operand.ts'
 import type { Kind, Parameter, Scope, Value } from './signatures/kind.ts'
 import { word } from './signatures/kind.ts'
 import { parametersOf } from './signatures.ts'
@@ -41,13 +42,14 @@ export const callText = (op: Call, view: View): string => {
   return `${op.call}(${list.map(({ kind, value }) => kind(value, scope)).join(', ')})`
 }
 
-/** The arguments for a message, `dst=/proc`: without lengths, addresses of results, zeros and empty strings. */
+/** The arguments for a message, `dst=/proc`: without lengths, memory that was filled in meanwhile, zeros and empty strings. */
 export const briefArguments = (op: Call, view: View): string[] => {
   const list = argumentsOf(op, view)
   const scope = scopeOf(list, view)
   return list.flatMap(({ name, kind, value }) => {
-    if (kind.inMessage === 'never') return []
+    if (kind.inMessage === 'never' || (value instanceof Ref && value.block.bytes === undefined)) return []
     const text = kind(value, scope)
-    return kind.inMessage !== 'always' && ['0', 'NULL', '""'].includes(text) ? [] : [`${name}=${text}`]
+    const nothing = value instanceof Ref ? text === '""' : text === '0' || text === 'NULL'
+    return nothing && kind.inMessage !== 'always' ? [] : [`${name}=${text}`]
   })
 }

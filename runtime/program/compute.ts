@@ -10,7 +10,7 @@ const RELATIONS: Readonly<Record<string, string>> = { '+': '>', '0': '==', '-': 
 
 const goTo = (to: Target): string => (to === 'fail' ? 'fail' : `goto ${to}`)
 
-/** The signs of the result that do not simply go on behind, by where they lead. */
+/** The signs of the result that do not simply go on behind, by where they lead; the most special first. */
 const branches = ({ behind, ...flow }: Flow): { readonly signs: string; readonly to: Target }[] => {
   const signs = new Map<Target, string>()
   for (const [sign, to] of [
@@ -19,7 +19,7 @@ const branches = ({ behind, ...flow }: Flow): { readonly signs: string; readonly
     ['-', flow.negative],
   ] as const)
     if (to !== behind) signs.set(to, `${signs.get(to) ?? ''}${sign}`)
-  return [...signs].map(([to, text]) => ({ to, signs: text }))
+  return [...signs].map(([to, text]) => ({ to, signs: text })).sort((a, b) => a.signs.length - b.signs.length)
 }
 
 /** How the result has to be to zero for the op not to fail. */

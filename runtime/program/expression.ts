@@ -37,8 +37,6 @@ interface Term {
   readonly compound: boolean
   /** How a number is written that is compared with it. */
   readonly write: (value: bigint) => string
-  /** Bits below the field that is looked at. */
-  readonly shift: number
 }
 
 const known = (value: bigint | Ref, view: View): string => (value instanceof Ref ? string(value, scopeOf(view)) : decimal(value))
@@ -58,13 +56,11 @@ const termOf = ({ args: [operand = 0, maskOperand] }: Op, view: View): Term => {
     const { field, name, shift } = part
     const write = (number: bigint) => field.kind(number >> BigInt(shift), scopeOf(view))
     const whole = ((1n << BigInt(8 * field.width)) - 1n) << BigInt(shift)
-    return (mask & whole) === whole
-      ? { text: name, compound: false, write, shift }
-      : { text: `${name} & ${write(mask)}`, compound: true, write, shift }
+    return (mask & whole) === whole ? { text: name, compound: false, write } : { text: `${name} & ${write(mask)}`, compound: true, write }
   }
   const text = operandText(operand, view)
-  if (mask === ALL) return { text, compound: false, write: withErrno, shift: 0 }
-  return { text: `${text} & ${hex(mask)}`, compound: true, write: mask === 0xffn ? character : bits, shift: 0 }
+  if (mask === ALL) return { text, compound: false, write: withErrno }
+  return { text: `${text} & ${hex(mask)}`, compound: true, write: mask === 0xffn ? character : bits }
 }
 
 /** Without the constant: `a + b`, `b - a`. */
@@ -95,8 +91,8 @@ export interface Comparison {
   readonly right: string
   /** What is on the right, where that is a constant. */
   readonly value: bigint
-  /** Bits below the field on the left. */
-  readonly shift: number
+  /** How another value of the left side is written. */
+  readonly write: (value: bigint) => string
 }
 
 const isSum = ({ args: [, , factor, addend] }: Op): boolean => factor !== 1 || addend instanceof Cell || unsigned(addend) !== 0n
@@ -105,9 +101,9 @@ const isSum = ({ args: [, , factor, addend] }: Op): boolean => factor !== 1 || a
 export const comparisonOf = (op: Op, view: View): Comparison | undefined => {
   if (!(op.args[0] instanceof Cell)) return undefined
   const value = BigInt.asUintN(64, -unsigned(op.args[4]))
-  if (isSum(op)) return { left: sum(op, view), right: decimal(value), value, shift: 0 }
-  const { text, write, shift } = termOf(op, view)
-  return { left: text, right: write(value), value, shift }
+  if (isSum(op)) return { left: sum(op, view), right: decimal(value), value, write: decimal }
+  const { text, write } = termOf(op, view)
+  return { left: text, right: write(value), value, write }
 }
 
 /** As comparisonOf, as one would say it: `a < b` for `b - a > 0`, `a < 0` for its highest bit. */

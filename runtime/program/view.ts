@@ -80,6 +80,11 @@ export class View implements Memory {
     return !this.brief && this.names.isRead(at)
   }
 
+  descriptor(number: number): string | undefined {
+    const name = this.program.descriptors.get(number)
+    return name === undefined ? undefined : `<${name}>`
+  }
+
   opened(at: Ref): string | undefined {
     const origin = this.#contents.origin(at)
     return origin === undefined ? undefined : `<${origin}>`

@@ -36,6 +36,8 @@ export interface Memory {
   address(at: Ref): string
   /** What the descriptor that is kept there was opened as, `</proc/self/uid_map>`; undefined where there is no one answer. */
   opened(at: Ref): string | undefined
+  /** What a descriptor is that the program is started with, as `opened`. */
+  descriptor(number: number): string | undefined
   /** Whether an op reads what is there: then its name is written before its content. */
   isRead(at: Ref): boolean
 }
@@ -124,12 +126,16 @@ export const address = pointer((value, scope) => scope.memory.address(value))
 export const word = scalar((value) => (value > 0xffffn ? hex(value) : String(value)))
 /** A mode of a file without its type, octal. */
 export const octal = scalar((value) => (value === 0n ? '0' : `0${value.toString(8).padStart(3, '0')}`))
-const CWD = BigInt.asUintN(32, BigInt(AT_FDCWD))
 /** A descriptor. Messages tell what was opened, if they can. */
 export const fd: Kind = Object.assign(
   (value: Value, scope: Scope) => {
-    if (value instanceof Variable && scope.brief) return scope.memory.opened(value.at) ?? value.name
-    return typeof value === 'bigint' && BigInt.asUintN(32, value) === CWD ? 'AT_FDCWD' : int(value, scope)
+    const { brief, memory } = scope
+    if (value instanceof Variable) return (brief ? memory.opened(value.at) : undefined) ?? value.name
+    if (value instanceof Ref) return int(value, scope)
+    const number = Number(BigInt.asIntN(32, value))
+    if (number === AT_FDCWD) return 'AT_FDCWD'
+    const known = memory.descriptor(number)
+    return known === undefined ? String(number) : brief ? known : `${number}${known}`
   },
   { inMessage: 'always' } as const,
 )

@@ -21,7 +21,8 @@ export const quote = (text: string, longest = LONGEST): string => {
 }
 
 /** In messages a plain word needs no quotes. */
-const shown = (text: string, { brief }: Scope): string => (brief && /^[\w./@%+:,=~-]+$/.test(text) ? text : quote(text))
+const shown = (text: string, { brief }: Scope): string =>
+  brief && text.length <= LONGEST && /^[\w./@%+:,=~-]+$/.test(text) ? text : quote(text)
 
 const terminated = (bytes: Uint8Array): string => {
   const end = bytes.indexOf(0)
