@@ -85,7 +85,7 @@ const bundle = async (sources, verb) => {
     minifyWhitespace: true,
     // what is imported on demand stays in the file and runs when it is asked for
     supported: { 'dynamic-import': false },
-    define: { 'import.meta.url': '__filename', WHERRY_COMMIT: JSON.stringify(commit()) },
+    define: { 'import.meta.url': '__filename', 'import.meta.dirname': '__dirname', WHERRY_COMMIT: JSON.stringify(commit()) },
     external: ['@koromix/*'],
     banner: { js: '(function (require, module, __filename, __dirname) {' },
     footer: { js: '})' },

@@ -108,8 +108,7 @@ export class CgroupFs implements Cgroup {
   directories(sub: SubCgroups = {}): readonly string[] {
     const { paths } = this.#record
     for (const key of Object.keys(sub)) {
-      if (key !== '' && paths[key] === undefined)
-        throw new WherryError('invalid-argument', `unknown controller ${key}`)
+      if (key !== '' && paths[key] === undefined) throw new WherryError('invalid-argument', `unknown controller ${key}`)
     }
     return [...new Set(Object.entries(paths).map(([key, dir]) => below(dir, sub[''] ?? sub[key] ?? '')))]
   }

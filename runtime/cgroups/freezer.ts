@@ -1,8 +1,8 @@
 /** Stopping all processes of a cgroup: cgroup.freeze of cgroup-v2.rst; Documentation/admin-guide/cgroup-v1/freezer-subsystem.rst. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { WherryError } from '../errors.ts'
 import { isErrno } from '../sys/error.ts'
 import { readCgroupFile, tryReadCgroupFile, writeCgroupFile } from './file.ts'
+import { sleep } from '../sleep.ts'
 
 /** After this long a cgroup that is not frozen is thawed again. Milliseconds. */
 const TIMEOUT = 10_000

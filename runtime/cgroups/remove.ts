@@ -1,9 +1,9 @@
 /** Removing cgroup directories. */
 import { rmdirSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isErrno } from '../sys/error.ts'
 import { failure } from './file.ts'
 import { processesIn, subdirectories } from './processes.ts'
+import { sleep } from '../sleep.ts'
 
 /** Processes that were killed leave the cgroup a little later. Milliseconds before each further attempt: a second in all. */
 const DELAYS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]

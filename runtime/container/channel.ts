@@ -1,11 +1,11 @@
 /** The parent's end of the channel to a program (init/sync.ts). */
 import { closeSync } from 'node:fs'
-import { setTimeout } from 'node:timers/promises'
 import { ERRNO } from '../sys/abi/errno.ts'
 import { POLLIN } from '../sys/abi/poll.ts'
 import { SyscallError } from '../sys/error.ts'
 import { syscall, trySyscall } from '../sys/syscall.ts'
 import { socketpair } from '../sys/unix.ts'
+import { sleep } from '../sleep.ts'
 
 /** How long the event loop may stand still for a program that is about to answer, in milliseconds; most answer within one. */
 const PATIENCE = 20
@@ -37,7 +37,7 @@ export class Channel {
     slice.writeBigInt64LE(BigInt(PATIENCE * 1e6), 8)
     let ready = trySyscall('ppoll', poll, 1, slice, 0, 8)
     while (ready === 0 || ready === -ERRNO.EINTR) {
-      await setTimeout(PAUSE)
+      await sleep(PAUSE)
       ready = trySyscall('ppoll', poll, 1, Buffer.alloc(16), 0, 8)
     }
     if (ready < 0) throw new SyscallError('ppoll', -ready)

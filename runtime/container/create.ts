@@ -1,6 +1,5 @@
 /** create: from a bundle to a container whose init waits for `start`. Whatever fails, nothing is left; whatever is killed, the next command undoes. */
 import { chmodSync, constants, copyFileSync, mkdirSync, renameSync, statSync, writeFileSync, writeSync } from 'node:fs'
-import { userInfo } from 'node:os'
 import { createCgroup } from '../cgroups/cgroup.ts'
 import type { Cgroup, Entrance } from '../cgroups/types.ts'
 import { WherryError } from '../errors.ts'
@@ -59,10 +58,7 @@ const nanosecondsNow = (): string => {
   return now.toISOString().replace('Z', `${fraction}Z`)
 }
 
-const owner = (): string => {
-  const uid = process.geteuid!()
-  return uid === 0 ? 'root' : userInfo().username
-}
+const owner = async (): Promise<string> => (process.geteuid!() === 0 ? 'root' : (await import('node:os')).userInfo().username)
 
 /** A connected socket for the master of the terminal. */
 export const openConsole = (console: Console | undefined, descriptors: Descriptors, held: Held): number | undefined =>
@@ -191,7 +187,7 @@ const converse = async (creation: Creation, record: ContainerRecord, channel: Ch
   for (;;) {
     switch (await channel.receive()) {
       case SAYS.maps:
-        writeMaps(
+        await writeMaps(
           launched.stage,
           { uid: spec.linux.uidMappings ?? [], gid: spec.linux.gidMappings ?? [] },
           has(ownCapabilities().effective, 'CAP_SETUID') && has(ownCapabilities().effective, 'CAP_SETGID'),
@@ -289,14 +285,14 @@ const cgroupOf = (engine: Engine, { id }: CreateOptions, { linux, annotations }:
     warn: engine.warn,
   })
 
-const newRecord = ({ id }: CreateOptions, { bundle, spec }: Bundle, cgroup: Cgroup): ContainerRecord => ({
+const newRecord = async ({ id }: CreateOptions, { bundle, spec }: Bundle, cgroup: Cgroup): Promise<ContainerRecord> => ({
   version: 1,
   id,
   ociVersion: spec.ociVersion,
   bundle,
   rootfs: spec.root.path,
   created: nanosecondsNow(),
-  owner: owner(),
+  owner: await owner(),
   annotations: spec.annotations ?? {},
   cgroup: cgroup.record,
 })
@@ -338,7 +334,7 @@ export const create = async (engine: Engine, options: CreateOptions): Promise<Co
   try {
     const cgroup = await cgroupOf(engine, options, bundle.spec)
     store.makeFolder(options.id)
-    const record = newRecord(options, bundle, cgroup)
+    const record = await newRecord(options, bundle, cgroup)
     try {
       store.write(record)
       await cgroup.create(bundle.spec.linux.resources)

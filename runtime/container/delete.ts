@@ -1,5 +1,4 @@
 /** delete: removes a stopped container; with `force` any. */
-import { setTimeout } from 'node:timers/promises'
 import { openCgroup } from '../cgroups/cgroup.ts'
 import { WherryError } from '../errors.ts'
 import { runAllHooks, stateOf } from './hooks.ts'
@@ -12,6 +11,7 @@ import { statusOf } from './state.ts'
 import { Store } from './store.ts'
 import type { ContainerRecord, Engine } from './types.ts'
 import { WNOHANG } from '../sys/abi/wait.ts'
+import { sleep } from '../sleep.ts'
 
 const SIGKILL = 9
 /** Milliseconds that a killed init may take to end. */
@@ -31,7 +31,7 @@ const end = async (engine: Engine, record: ContainerRecord): Promise<void> => {
         `container ${record.id}: process ${init.pid} does not end after SIGKILL: it hangs in the kernel`,
       )
     reap(init.pid, WNOHANG)
-    await setTimeout(1)
+    await sleep(1)
   }
 }
 

@@ -1,5 +1,4 @@
 /** Hooks that run in the runtime's own namespaces: prestart, createRuntime, poststart, poststop. runtime-spec 1.2, config.md "POSIX-platform Hooks". */
-import { spawn } from 'node:child_process'
 import { WherryError } from '../errors.ts'
 import type { Hook, HookName, State } from '../spec/types.ts'
 import type { ContainerRecord, Status } from './types.ts'
@@ -17,8 +16,9 @@ export const stateOf = (record: ContainerRecord, status: Status): State => ({
   annotations: record.annotations,
 })
 
-const runHook = (hook: Hook, name: string, state: string): Promise<void> =>
-  new Promise((resolve, reject) => {
+const runHook = async (hook: Hook, name: string, state: string): Promise<void> => {
+  const { spawn } = await import('node:child_process') // most containers have no hooks, and it takes 2 ms to load
+  return new Promise((resolve, reject) => {
     const fail = (problem: string) => reject(new WherryError('failed-precondition', `${name} ${hook.path}: ${problem}`))
     const [argv0, ...args] = hook.args ?? [hook.path]
     const child = spawn(hook.path, args, {
@@ -55,6 +55,7 @@ const runHook = (hook: Hook, name: string, state: string): Promise<void> =>
     })
     child.stdin.end(state)
   })
+}
 
 const parseEnv = (env: readonly string[]): Record<string, string> =>
   Object.fromEntries(env.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]))

@@ -1,5 +1,4 @@
 /** Id mappings of user namespaces: written directly, or by newuidmap(1) and newgidmap(1) for who may not. */
-import { execFileSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { WherryError } from '../errors.ts'
 import { Program } from '../program/assembler.ts'
@@ -26,7 +25,8 @@ const format = (mappings: readonly LinuxIDMapping[]): string =>
 const onlyOwn = (mappings: readonly LinuxIDMapping[], own: number): boolean =>
   mappings.length === 1 && mappings[0]!.size === 1 && mappings[0]!.hostID === own
 
-const byHelper = (helper: 'newuidmap' | 'newgidmap', pid: number, mappings: readonly LinuxIDMapping[]): void => {
+const byHelper = async (helper: 'newuidmap' | 'newgidmap', pid: number, mappings: readonly LinuxIDMapping[]): Promise<void> => {
+  const { execFileSync } = await import('node:child_process')
   const args = [String(pid), ...mappings.flatMap(({ containerID, hostID, size }) => [String(containerID), String(hostID), String(size)])]
   try {
     execFileSync(helper, args, { stdio: ['ignore', 'ignore', 'pipe'] })
@@ -68,18 +68,18 @@ const write = (pid: number, file: 'uid_map' | 'gid_map' | 'setgroups', text: str
 export const deniesSetgroups = ({ gid }: Mappings, privileged: boolean): boolean => !privileged && onlyOwn(gid, process.getegid!())
 
 /** Gives the user namespace of process `pid` its maps. */
-export const writeMaps = (pid: number, mappings: Mappings, privileged: boolean): void => {
+export const writeMaps = async (pid: number, mappings: Mappings, privileged: boolean): Promise<void> => {
   if (privileged) {
     write(pid, 'uid_map', format(mappings.uid))
     write(pid, 'gid_map', format(mappings.gid))
     return
   }
   if (onlyOwn(mappings.uid, process.geteuid!())) write(pid, 'uid_map', format(mappings.uid))
-  else byHelper('newuidmap', pid, mappings.uid)
+  else await byHelper('newuidmap', pid, mappings.uid)
   if (onlyOwn(mappings.gid, process.getegid!())) {
     write(pid, 'setgroups', 'deny')
     write(pid, 'gid_map', format(mappings.gid))
-  } else byHelper('newgidmap', pid, mappings.gid)
+  } else await byHelper('newgidmap', pid, mappings.gid)
 }
 
 /** A descriptor of a user namespace that has these maps and no process, as mount_setattr(2) takes for an idmapped mount. */
@@ -106,7 +106,7 @@ export const userNamespace = async (mappings: Mappings, folder: string): Promise
     try {
       if ((await channel.receive()) !== SAYS.maps)
         throw new WherryError('permission-denied', 'no user namespace can be made: see sysctl user.max_user_namespaces')
-      writeMaps(pid, mappings, true)
+      await writeMaps(pid, mappings, true)
       return openSync(`/proc/${pid}/ns/user`, 'r')
     } finally {
       channel.close()

@@ -1,6 +1,5 @@
 /** start: lets the init of a created container execute its process. */
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { setTimeout } from 'node:timers/promises'
 import { WherryError } from '../errors.ts'
 import { PAGE_SIZE } from '../program/layout.ts'
 import { restoreOps, type SavedOps } from '../program/saved-ops.ts'
@@ -15,6 +14,7 @@ import { specOf } from './spec.ts'
 import { statusOf } from './state.ts'
 import { Store } from './store.ts'
 import type { ContainerRecord, Engine } from './types.ts'
+import { sleep } from '../sleep.ts'
 
 /** Waits for the end of the connection, which is the execve or the end of init; startContainer hooks may take long. */
 const awaitEnd = async (connection: number): Promise<void> => {
@@ -23,7 +23,7 @@ const awaitEnd = async (connection: number): Promise<void> => {
   poll.writeInt16LE(POLLIN, 4)
   const slice = Buffer.alloc(16)
   slice.writeBigInt64LE(20_000_000n, 8)
-  while (trySyscall('ppoll', poll, 1, slice, 0, 8) <= 0) await setTimeout(2)
+  while (trySyscall('ppoll', poll, 1, slice, 0, 8) <= 0) await sleep(2)
 }
 
 /** Why init ended instead of executing its process; undefined if it did. */

@@ -25,7 +25,6 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { setTimeout } from 'node:timers/promises'
 import { WherryError } from '../errors.ts'
 import { parseContainerId } from '../spec/container-id.ts'
 import { ERRNO } from '../sys/abi/errno.ts'
@@ -33,6 +32,7 @@ import { LOCK_EX, LOCK_NB } from '../sys/abi/fcntl.ts'
 import { isErrno, SyscallError } from '../sys/error.ts'
 import { trySyscall } from '../sys/syscall.ts'
 import type { ContainerRecord } from './types.ts'
+import { sleep } from '../sleep.ts'
 
 const VERSION = 1
 /** Milliseconds between two tries to get a lock that another process holds. */
@@ -83,7 +83,7 @@ export class Store {
       closeSync(fd)
       if (result < 0 && result !== -ERRNO.EAGAIN && result !== -ERRNO.EINTR) throw new SyscallError('flock', -result, { args: [path] })
       if (result < 0 && !patient) return undefined
-      if (result < 0) await setTimeout(LOCK_PAUSE)
+      if (result < 0) await sleep(LOCK_PAUSE)
     }
   }
 

@@ -165,9 +165,11 @@ export const compileContainer = (plan: ContainerPlan): Program => {
   const prepared: Prepared = { sources: [], devices: [] }
   emitStage(emit, {
     prepare: () => {
+      // in its own mount namespace init sees the same paths: what is opened at its turn comes in the order of the config
+      const early = entersUserNamespace(plan) || plan.joins.some(({ type }) => type === 'mount')
       const mounts = parsedMounts(plan)
       prepared.sources = mounts.map((parsed) =>
-        isBind(parsed) && parsed.plan.inside === undefined && (parsed.options.flags & MS_REMOUNT) === 0
+        early && isBind(parsed) && parsed.plan.inside === undefined && (parsed.options.flags & MS_REMOUNT) === 0
           ? emitSource(emit, parsed)
           : undefined,
       )

@@ -8,7 +8,7 @@ import { emitCopy } from './copy.ts'
 import { fitsFsconfig, newFileSystem } from './file-system.ts'
 import type { ContainerPlan, Emit } from './plan.ts'
 import { makeInRoot, openInRoot, relative } from './resolve.ts'
-import { attach, emitOptions, emitPropagation, isBind, type ParsedMount } from './sources.ts'
+import { attach, emitOptions, emitPropagation, emitSource, isBind, type ParsedMount } from './sources.ts'
 
 const PROC_SUPER_MAGIC = 0x9fa0
 
@@ -53,7 +53,7 @@ const emitMount = (emit: Emit<ContainerPlan>, root: Operand, parsed: ParsedMount
     return undefined
   }
   if (bind) {
-    const fd = source ?? sourceInside(emit, root, parsed)
+    const fd = source ?? (parsed.plan.inside === undefined ? emitSource(emit, parsed) : sourceInside(emit, root, parsed))
     attach(p, fd, target)
     emitPropagation(emit, fd, options) // entering another user namespace's mounts took it away
     return undefined

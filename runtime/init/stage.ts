@@ -111,8 +111,11 @@ export const emitStage = (emit: Emit<ContainerPlan>, { prepare, init }: { prepar
   emitAffinity(emit)
   if (plan.privileged) prepare()
   p.during = 'stage'
-  if (plan.rootfs === undefined) p.call('chdir', [spec.root.path], { during: 'root.path' }) // init's copy of the mount tree starts here
+  const joinsMount = plan.joins.some(({ type }) => type === 'mount')
+  const enterRootfs = () => p.call('chdir', [spec.root.path], { during: 'root.path' })
+  if (plan.rootfs === undefined && !joinsMount) enterRootfs() // init's copy of the mount tree starts here
   emitJoins(emit, plan.joins)
+  if (joinsMount) enterRootfs() // setns(2) went to the root of that namespace
   if ((plan.fresh & CLONE_NEWUSER) !== 0) {
     p.call('unshare', [CLONE_NEWUSER])
     ask(emit, SAYS.maps)

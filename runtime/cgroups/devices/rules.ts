@@ -103,10 +103,14 @@ class Builder {
   }
 
   get rules(): DeviceRules {
-    const exceptions = [...this.exceptions.values()]
-    exceptions.sort((a, b) => a.major - b.major || a.minor - b.minor || a.type.localeCompare(b.type))
-    return { allowByDefault: this.allowByDefault, exceptions }
+    return { allowByDefault: this.allowByDefault, exceptions: [...this.exceptions.values()] }
   }
+}
+
+/** The same rules, whatever the order of their exceptions. */
+export const sameRules = (one: DeviceRules, other: DeviceRules): boolean => {
+  const texts = ({ exceptions }: DeviceRules) => exceptions.map(exceptionText).sort().join('\n')
+  return one.allowByDefault === other.allowByDefault && texts(one) === texts(other)
 }
 
 /** What two exceptions have in common that differ in their access only. */

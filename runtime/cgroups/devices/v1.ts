@@ -1,7 +1,7 @@
 /** The devices controller of cgroup v1: Documentation/admin-guide/cgroup-v1/devices.rst. */
 import { WherryError } from '../../errors.ts'
 import { readCgroupFile, writeCgroupFile } from '../file.ts'
-import { type DeviceException, type DeviceRules, exceptionKey, exceptionText, parseDevicesList } from './rules.ts'
+import { type DeviceException, type DeviceRules, exceptionKey, exceptionText, parseDevicesList, sameRules } from './rules.ts'
 
 export interface Transition {
   readonly file: 'devices.allow' | 'devices.deny'
@@ -38,7 +38,7 @@ const transit = (dir: string, from: DeviceRules, to: DeviceRules): void => {
   // The kernel ignores some rules without an error; this one is for security.
   const result = parseDevicesList(readCgroupFile(dir, 'devices.list'))
   const expected = to.allowByDefault ? { ...to, exceptions: [] } : to
-  if (JSON.stringify(result) !== JSON.stringify(expected))
+  if (!sameRules(result, expected))
     throw new WherryError('internal', `linux.resources.devices: ${dir}/devices.list is not what was written to it`)
 }
 
