@@ -48,6 +48,9 @@ interface Use {
 const fieldAt = ({ fields, stride }: Layout, distance: number): Field | undefined =>
   fields.find(({ offset }) => offset === (stride === undefined ? distance : distance % stride))
 
+/** What is not a struct has one field without a name. */
+const joined = (path: string, { name }: Field): string => (name === '' ? path : `${path}.${name}`)
+
 export class Buffers {
   readonly #arch: Arch
   readonly #contents: Contents
@@ -123,7 +126,7 @@ export class Buffers {
     if (buffer === undefined) return undefined
     const distance = at.offset - buffer.offset
     const field = distance <= 0 || buffer.layout === undefined ? undefined : fieldAt(buffer.layout, distance)
-    if (field !== undefined) return `${elementOf(buffer, distance).path}.${field.name}`
+    if (field !== undefined) return joined(elementOf(buffer, distance).path, field)
     return distance === 0 ? buffer.name : `${buffer.name}[${distance}]`
   }
 
@@ -143,6 +146,6 @@ export class Buffers {
     const [field] = buffer.layout.fields
       .filter(({ offset, width }) => offset <= rest && rest + high - low < offset + width)
       .sort((a, b) => a.width - b.width)
-    return field === undefined ? undefined : { name: `${path}.${field.name}`, field, shift: 8 * (low - (rest - field.offset)) }
+    return field === undefined ? undefined : { name: joined(path, field), field, shift: 8 * (low - (rest - field.offset)) }
   }
 }

@@ -56,20 +56,22 @@ const termOf = ({ args: [operand = 0, maskOperand] }: Op, view: View): Term => {
     const { field, name, shift } = part
     const write = (number: bigint) => field.kind(number >> BigInt(shift), scopeOf(view))
     const whole = ((1n << BigInt(8 * field.width)) - 1n) << BigInt(shift)
-    return (mask & whole) === whole ? { text: name, compound: false, write } : { text: `${name} & ${write(mask)}`, compound: true, write }
+    if ((mask & whole) === whole) return { text: name, compound: false, write }
+    const named = write(mask)
+    return { text: `${name} & ${/^\d+$/.test(named) ? hex(mask >> BigInt(shift)) : named}`, compound: true, write }
   }
   const text = operandText(operand, view)
   if (mask === ALL) return { text, compound: false, write: withErrno }
   return { text: `${text} & ${hex(mask)}`, compound: true, write: mask === 0xffn ? character : bits }
 }
 
-/** Without the constant: `a + b`, `b - a`. */
-const sum = (op: Op, view: View): string => {
+/** Without the constant: `a + b`, `b - a`. @param alone whether nothing is added to it. */
+const sum = (op: Op, view: View, alone: boolean): string => {
   const [, mask, factor = 1, addend = 0] = op.args
   const added = addend instanceof Cell || unsigned(addend) !== 0n ? operandText(addend, view) : ''
   if (unsigned(mask) === 0n || (!(factor instanceof Cell) && unsigned(factor) === 0n)) return added
   const { text, compound } = termOf(op, view)
-  if (unsigned(factor) === 1n && added === '') return text
+  if (unsigned(factor) === 1n && added === '' && alone) return text
   const one = compound ? `(${text})` : text
   if (unsigned(factor) === ALL) return `${added === '' ? '' : `${added} `}-${added === '' ? '' : ' '}${one}`
   const product = unsigned(factor) === 1n ? one : `${one} * ${operandText(factor, view)}`
@@ -78,8 +80,8 @@ const sum = (op: Op, view: View): string => {
 
 /** ((value & mask) * factor) + addend + constant without what has no effect. */
 export const expression = (op: Op, view: View): string => {
-  const text = sum(op, view)
   const constant = BigInt.asIntN(64, unsigned(op.args[4]))
+  const text = sum(op, view, constant === 0n)
   if (text === '') return decimal(constant)
   if (constant === 0n) return text
   return constant < 0n ? `${text} - ${decimal(-constant)}` : `${text} + ${decimal(constant)}`
@@ -101,7 +103,7 @@ const isSum = ({ args: [, , factor, addend] }: Op): boolean => factor !== 1 || a
 export const comparisonOf = (op: Op, view: View): Comparison | undefined => {
   if (!(op.args[0] instanceof Cell)) return undefined
   const value = BigInt.asUintN(64, -unsigned(op.args[4]))
-  if (isSum(op)) return { left: sum(op, view), right: decimal(value), value, write: decimal }
+  if (isSum(op)) return { left: sum(op, view, true), right: decimal(value), value, write: decimal }
   const { text, write } = termOf(op, view)
   return { left: text, right: write(value), value, write }
 }

@@ -136,7 +136,9 @@ export class Names {
 
   /** The field that the bits of `mask` lie in, counted from `at`. */
   part(at: Ref, mask: bigint, index: number): Part | undefined {
-    return this.own(at) === undefined ? this.#buffers.part(at, mask, index) : undefined
+    const own = this.own(at)
+    const part = own === undefined || !isChosen(own) ? this.#buffers.part(at, mask, index) : undefined
+    return own === undefined || (part !== undefined && part.shift > 0) ? part : undefined // a made-up name is that of the first field
   }
 
   /** Whether an op reads there, or behind there in the block, what has no name of its own. */

@@ -28,7 +28,7 @@ import {
 } from './kind.ts'
 import { PRCTL } from './prctl.ts'
 import { signum } from './signals.ts'
-import { layout, struct } from './struct.ts'
+import { layout, outInt, struct } from './struct.ts'
 import { environment, string, strings } from './text.ts'
 
 const CLONE = pick(sched, /^CLONE_(?!ARGS)/)
@@ -43,9 +43,9 @@ const cloneWithSignal: Kind = scalar((value, scope) => {
 const cloneArgs = struct(
   layout([
     ['flags', CLONE_ARGS.flags, 8, cloneFlags, 'always'],
-    ['pidfd', CLONE_ARGS.pidfd, 8, out],
-    ['child_tid', CLONE_ARGS.child_tid, 8, out],
-    ['parent_tid', CLONE_ARGS.parent_tid, 8, out],
+    ['pidfd', CLONE_ARGS.pidfd, 8, outInt],
+    ['child_tid', CLONE_ARGS.child_tid, 8, outInt],
+    ['parent_tid', CLONE_ARGS.parent_tid, 8, outInt],
     ['exit_signal', CLONE_ARGS.exit_signal, 8, signum],
     ['stack', CLONE_ARGS.stack, 8, address],
     ['stack_size', CLONE_ARGS.stack_size, 8, size],
@@ -83,7 +83,7 @@ const KEYCTL_ARGUMENTS = new Map<number | undefined, Kind>([
 ])
 
 export const PROCESSES = {
-  clone: { flags: cloneWithSignal, 'stack?': address, 'parent_tid?': out, 'child_tid?': out, 'tls?': address },
+  clone: { flags: cloneWithSignal, 'stack?': address, 'parent_tid?': outInt, 'child_tid?': outInt, 'tls?': address },
   clone3: { cl_args: cloneArgs, size },
   execve: { pathname: string, argv: strings, envp: environment },
   execveat: {
@@ -95,7 +95,7 @@ export const PROCESSES = {
   },
   exit: { status: int },
   exit_group: { status: int },
-  wait4: { pid, wstatus: out, options: waitOptions, rusage: out },
+  wait4: { pid, wstatus: outInt, options: waitOptions, rusage: out },
   waitid: { idtype: enumeration(pick(wait, /^P_/)), id: int, infop: siginfo, options: waitOptions, rusage: out },
   pidfd_open: { pid, flags: flags(pick(signal, /^PIDFD_(NONBLOCK|THREAD)$/)) },
   pidfd_getfd: { pidfd: fd, targetfd: int, flags: uint },

@@ -1,6 +1,6 @@
 /** Sockets: socket(2), sendmsg(2), cmsg(3), unix(7), netlink(7). */
 import * as socket from '../../sys/abi/socket.ts'
-import { AF_NETLINK, AF_UNIX, CMSGHDR, MSGHDR, SCM_RIGHTS, SOCKADDR_UN } from '../../sys/abi/socket.ts'
+import { AF_NETLINK, AF_UNIX, CMSGHDR, MSGHDR, SCM_MAX_FD, SCM_RIGHTS, SOCKADDR_UN } from '../../sys/abi/socket.ts'
 import { Ref } from '../operand.ts'
 import { combine, enumeration, flags, flagsText, pick } from './constants.ts'
 import { constant, fd, int, type Kind, out, outOf, type Signature, pointer, scalar, type Scope, size, type Value } from './kind.ts'
@@ -43,7 +43,7 @@ const controlText = (at: Ref, scope: Scope): string => {
   const kind = memory.read(at.plus(CMSGHDR.cmsg_type), 4)
   const head = `cmsg_level=${LEVELS(memory.read(at.plus(CMSGHDR.cmsg_level), 4), scope)}, cmsg_type=${CONTROL(kind, scope)}`
   if (constant(kind) !== SCM_RIGHTS) return `{${head}, cmsg_len=${length}}`
-  const count = Math.max(0, Math.floor((length - CMSGHDR.size) / 4))
+  const count = Math.min(SCM_MAX_FD, Math.max(0, Math.floor((length - CMSGHDR.size) / 4)))
   const fds = Array.from({ length: count }, (_, index) => fd(memory.read(at.plus(CMSGHDR.size + 4 * index), 4), scope))
   return `{${head}, cmsg_data=[${fds.join(', ')}]}`
 }

@@ -1,6 +1,6 @@
 /** Structs, `{flags=O_PATH, resolve=RESOLVE_IN_ROOT}`: fields that are zero are left out. */
 import type { Ref } from '../operand.ts'
-import { constant, depends, type Field, type Kind, type Layout, long, pointer, type Scope } from './kind.ts'
+import { constant, depends, type Field, int, type Kind, type Layout, long, outOf, pointer, type Scope } from './kind.ts'
 import { MOST } from './text.ts'
 
 type FieldRow = readonly [name: string, offset: number, width: number, kind: Kind, always?: 'always']
@@ -59,3 +59,6 @@ export const numbers = (width: number, countArgument: number, kind: Kind = long)
       return `[${values.join(', ')}${count > MOST ? ', ...' : ''}]`
     }),
   )
+
+/** Where a number of 32 bits is stored. */
+export const outInt: Kind = outOf(layout([['', 0, 4, int]]))

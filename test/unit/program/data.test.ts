@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Program } from '../../../runtime/program/assembler.ts'
 import { Cell, Ref } from '../../../runtime/program/operand.ts'
 import { AT_FDCWD, O_RDONLY } from '../../../runtime/sys/abi/fcntl.ts'
 import { MAP_FIXED, MAP_SHARED, PROT_READ, PROT_WRITE } from '../../../runtime/sys/abi/mman.ts'
@@ -40,7 +41,7 @@ onBoth('the status of the exit can be a result', (arch) => {
 })
 
 /** A word at an address that the data segment does not reach. */
-const at = (address: number): Ref => new Ref({ bytes: undefined, size: 8, align: 8, pointers: [], fixed: address })
+const at = (p: Program, address: number): Ref => new Ref({ ...p.page.block, fixed: address })
 
 for (const argument of [0, 1, 2, 3, 4, 5])
   onBoth(`argument ${argument} of a call can be the content of a cell`, (arch) => {
@@ -54,10 +55,10 @@ for (const argument of [0, 1, 2, 3, 4, 5])
       const constants = [address, 0x10000, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, 60, 0x10000]
       const args = constants.map((value, index) => (index === argument ? p.cell('argument', value) : value))
       p.call('mmap', args, { into: p.shared(FIRST, 'mapped') })
-      p.call('write', [1, at(address), 13])
+      p.call('write', [1, at(p, address), 13])
       // the last byte of the mapping is writable: length and protection came through
-      p.set(at(address + 0xfff8), 7)
-      p.copy(at(address + 0xfff8), p.shared(SECOND, 'last'))
+      p.set(at(p, address + 0xfff8), 7)
+      p.copy(at(p, address + 0xfff8), p.shared(SECOND, 'last'))
       p.exit(0)
       const { output, page, status } = run(p)
       assert.deepEqual(

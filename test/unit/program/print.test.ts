@@ -195,6 +195,7 @@ test('computations', () => {
       p.copy(a, c)
       p.compute(a, { mask: 0xff }, into)
       p.compute(a, { mask: 0xff, factor: 16, addend: b, constant: -1 }, into)
+      p.compute(a, { mask: 0xff, constant: 128 }, into)
       p.compute(a, { factor: -1 }, into)
       p.compute(a, { factor: -1, addend: b, constant: 8 }, into)
       p.compute(a, { constant: -1 }, { into: a, positive: 'fail' })
@@ -210,13 +211,14 @@ test('computations', () => {
       '3  c = a',
       '4  c = a & 0xff',
       '5  c = (a & 0xff) * 16 + b - 1',
-      '6  c = -a',
-      '7  c = b - a + 8',
-      '8  a = a - 1   > 0 fails',
-      '9  c = "/bin/sh"',
-      '10  c = 12',
-      '11  exit_group(a)',
-      '12  exit_group(c)',
+      '6  c = (a & 0xff) + 128',
+      '7  c = -a',
+      '8  c = b - a + 8',
+      '9  a = a - 1   > 0 fails',
+      '10  c = "/bin/sh"',
+      '11  c = 12',
+      '12  exit_group(a)',
+      '13  exit_group(c)',
     ],
   )
 })
@@ -260,6 +262,28 @@ test('what calls fill in is named by their parameters and fields', () => {
       '13  fstatfs(5, buf13)',
       '14  if buf13.f_type == 0x9fa0 fail',
       '15  if buf13[100] & 0xffff == 3 fail',
+    ],
+  )
+})
+
+test('a field beside the one that an op has stored', () => {
+  assert.deepEqual(
+    lines((p) => {
+      const fds = p.words([BigInt(POLLIN) << 32n])
+      p.call('dup', [5], { into: fds, width: 4 })
+      p.call('ppoll', [fds, 1, 0, 0, 8])
+      p.compare(fds, 0, { mask: BigInt(POLLIN) << 48n, otherwise: 'fail' })
+      const info = p.buffer(SIGINFO.size)
+      p.call('waitid', [P_PID, 7, info, WEXITED, 0])
+      p.exit(p.compute(info.plus(SIGINFO.si_status), { mask: 0x7f, constant: 1 }))
+    }),
+    [
+      '0  v0 = dup(5)',
+      '1  ppoll([{fd=v0, events=POLLIN}], 1, NULL, NULL, 8)',
+      '2  if fds[0].revents & POLLIN != 0 fail',
+      '3  waitid(P_PID, 7, infop, WEXITED, NULL)',
+      '4  v4 = (infop.si_status & 0x7f) + 1',
+      '5  exit_group(v4)',
     ],
   )
 })
