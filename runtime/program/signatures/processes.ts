@@ -70,7 +70,7 @@ const waitOptions = flags(pick(wait, /^(W[A-Z]+|__W[A-Z]+)$/))
 
 const FILTER = seccomp.SECCOMP_SET_MODE_FILTER
 const filterFlags = flags(pick(seccomp, /^SECCOMP_FILTER_FLAG_/))
-export const filterProgram = struct(
+const filterProgram = struct(
   layout([
     ['len', SOCK_FPROG.len, 2, uint, 'always'],
     ['filter', SOCK_FPROG.filter, 8, pointer((_, { brief }) => (brief ? 'filter' : '[/* instructions */]'))],
