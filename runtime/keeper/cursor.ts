@@ -1,0 +1,146 @@
+/** A place in one spool file, from which records are read. */
+import { constants, type FileHandle, open, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ERRNO } from '../sys/abi/errno.ts'
+import { LOCK_NB, LOCK_SH } from '../sys/abi/fcntl.ts'
+import { isErrno, SyscallError } from '../sys/error.ts'
+import { trySyscall } from '../sys/syscall.ts'
+import { FILE_HEADER, MAX_PAYLOAD, RECORD } from './layout.ts'
+import type { Position } from './position.ts'
+import { decodeFileHeader, decodeRecord, type FileHeader, type SpoolRecord } from './spool.ts'
+
+/** Read at first, while little comes, and at most. */
+const LEAST_CHUNK = 16 * 1024
+const MOST_CHUNK = 256 * 1024
+const RECORD_FITS = MAX_PAYLOAD + RECORD.size
+
+export type Item =
+  | { readonly kind: 'record'; readonly record: SpoolRecord }
+  /** Nothing more is there. */
+  | { readonly kind: 'end' }
+  /** A record has begun: more is to come, or its keeper has died. */
+  | { readonly kind: 'torn' }
+  /** What follows is no record: the power failed before the disk had it. */
+  | { readonly kind: 'alien' }
+
+/** What is at a path: a spool file, nothing that is one, or one that the keeper is about to replace. */
+export type Opened = SpoolCursor | 'absent' | 'leaving'
+
+export class SpoolCursor {
+  readonly header: FileHeader
+  readonly #handle: FileHandle
+  #offset: number
+  #chunk: Buffer = Buffer.alloc(0)
+  #at = 0
+  #size = LEAST_CHUNK
+
+  private constructor(handle: FileHandle, header: FileHeader) {
+    this.#handle = handle
+    this.header = header
+    this.#offset = FILE_HEADER.size
+  }
+
+  /**
+   * Opens a spool file at its first record.
+   * @param hold keeps it, and all later files, from being replaced until the cursor is closed.
+   */
+  static async open(folder: string, name: string, hold: boolean): Promise<Opened> {
+    const path = join(folder, name)
+    let handle: FileHandle
+    try {
+      handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return 'absent'
+      throw error
+    }
+    const result = await SpoolCursor.#check(handle, path, hold)
+    if (!(result instanceof SpoolCursor)) await handle.close()
+    return result
+  }
+
+  static async #check(handle: FileHandle, path: string, hold: boolean): Promise<Opened> {
+    const bytes = Buffer.alloc(FILE_HEADER.size)
+    const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0)
+    const header = decodeFileHeader(bytes.subarray(0, bytesRead))
+    if (header === undefined) return 'absent'
+    if (!hold) return new SpoolCursor(handle, header)
+    const locked = trySyscall('flock', handle.fd, LOCK_SH | LOCK_NB)
+    if (locked === -ERRNO.EAGAIN) return 'leaving'
+    if (locked < 0 && locked !== -ERRNO.ENOTSUP && locked !== -ERRNO.ENOLCK)
+      throw new SyscallError('flock', -locked, { args: [path, 'LOCK_SH'] })
+    // it may have been replaced between its opening and the lock
+    const [own, there] = await Promise.all([handle.stat({ bigint: true }), stat(path, { bigint: true }).catch(() => undefined)])
+    return own.ino === there?.ino && own.dev === there.dev ? new SpoolCursor(handle, header) : 'leaving'
+  }
+
+  /** Behind the record that was read last. */
+  get position(): Position {
+    return { id: this.header.id, sequence: this.header.sequence, offset: this.#offset }
+  }
+
+  /** Goes to `offset`, or to the end of a shorter file: false. */
+  async seek(offset: number): Promise<boolean> {
+    const { size } = await this.#handle.stat()
+    this.#drop()
+    this.#offset = Math.max(FILE_HEADER.size, Math.min(offset, size))
+    return offset <= size
+  }
+
+  async next(): Promise<Item> {
+    const known = this.#decode()
+    if (known.kind === 'record') return known
+    if (!(await this.#fill())) return { kind: 'end' }
+    let item = this.#decode()
+    while (item.kind === 'torn' && this.#chunk.length === this.#size && this.#size < RECORD_FITS) {
+      this.#size = MOST_CHUNK
+      await this.#fill()
+      item = this.#decode()
+    }
+    return item
+  }
+
+  /** What there is of the torn record that `next` has found. It is read past. */
+  takeTorn(): SpoolRecord | undefined {
+    const header = Buffer.from(this.#chunk.subarray(this.#at, this.#at + RECORD.size))
+    const payload = this.#chunk.subarray(this.#at + RECORD.size)
+    if (header.length < RECORD.size || payload.length === 0) return undefined
+    header.writeUInt32LE(payload.length, RECORD.length)
+    const decoded = decodeRecord(Buffer.concat([header, payload]), 0)
+    if (decoded.kind !== 'record') return undefined
+    this.#advance(decoded.end)
+    return decoded.record
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close()
+  }
+
+  #decode(): Item {
+    if (this.#at === this.#chunk.length) return { kind: 'end' }
+    const decoded = decodeRecord(this.#chunk, this.#at)
+    if (decoded.kind !== 'record') return { kind: decoded.kind }
+    this.#advance(decoded.end - this.#at)
+    return { kind: 'record', record: decoded.record }
+  }
+
+  #advance(length: number): void {
+    this.#at += length
+    this.#offset += length
+  }
+
+  #drop(): void {
+    this.#chunk = Buffer.alloc(0)
+    this.#at = 0
+  }
+
+  /** Reads anew from where it is. Records share the chunk's memory, so each is a new one. */
+  async #fill(): Promise<boolean> {
+    const chunk = Buffer.allocUnsafeSlow(this.#size)
+    const { bytesRead } = await this.#handle.read(chunk, 0, chunk.length, this.#offset)
+    this.#chunk = chunk.subarray(0, bytesRead)
+    this.#at = 0
+    if (bytesRead === this.#size) this.#size = Math.min(this.#size * 2, MOST_CHUNK)
+    else if (bytesRead < this.#size / 4) this.#size = Math.max(LEAST_CHUNK, this.#size / 2)
+    return bytesRead > 0
+  }
+}
