@@ -23,7 +23,7 @@ export interface OpOptions {
   readonly name?: string
 }
 
-const MINUS_ONE = -1n
+const MINUS_ONE = -1
 
 export class Program {
   readonly arch: Arch
@@ -95,13 +95,13 @@ export class Program {
   /** Appends a system call. What it returns holds the result when the program runs. */
   call(name: SyscallName, args: readonly Operand[], options: OpOptions = {}): Cell {
     const result = this.#result(options.into, options.name)
-    const tolerated = Object.entries(
-      Array.isArray(options.tolerate) ? Object.fromEntries(options.tolerate.map((code) => [code, undefined])) : (options.tolerate ?? {}),
-    ) as [ErrnoName, Label | undefined][]
-    if (tolerated.length === 0) {
+    const { tolerate } = options
+    const codes = tolerate === undefined ? [] : ((Array.isArray(tolerate) ? tolerate : Object.keys(tolerate)) as readonly ErrnoName[])
+    if (codes.length === 0) {
       this.#append(name, args, result, options)
       return result
     }
+    const labels = Array.isArray(tolerate) ? {} : (tolerate as Readonly<Partial<Record<ErrnoName, Label>>>)
     if (options.width === 4) throw new Error(`${name}: a tolerated error is told from a result of eight bytes`)
     const judge = new Label()
     const after = new Label()
@@ -113,13 +113,13 @@ export class Program {
       negative: judge,
     })
     this.place(judge)
-    for (const [index, [code, label]] of tolerated.entries()) {
-      const last = index === tolerated.length - 1
+    for (const code of codes) {
+      const last = code === codes.at(-1)
       const otherwise: Next = last ? (options.negative ?? 'fail') : 'next'
       this.#append('compute', [result, MINUS_ONE, 1, 0, ERRNO[code]], undefined, {
         positive: otherwise,
         negative: otherwise,
-        zero: label ?? after,
+        zero: labels[code] ?? after,
         judges: { op, offset: -ERRNO[code] },
       })
     }

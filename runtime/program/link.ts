@@ -1,5 +1,5 @@
 /** Links a program: gives every op and block its address and writes the data segment. */
-import { syscallNumber } from '../sys/abi/syscalls.ts'
+import { type Arch, syscallNumber } from '../sys/abi/syscalls.ts'
 import type { Program } from './assembler.ts'
 import { writeElf } from './elf.ts'
 import { COMPUTE, DATA, OP } from './layout.ts'
@@ -16,85 +16,120 @@ export interface Image {
   readonly addressOf: (index: number) => number
 }
 
-/** Blocks whose content is read by an op or pointed to; results that nobody reads share one scratch word. */
-const readBlocks = (program: Program): Set<Block> => {
-  const read = new Set<Block>()
-  const visit = (block: Block) => {
-    if (read.has(block)) return
-    read.add(block)
-    for (const pointer of block.pointers) visit(pointer.to.block)
-  }
-  for (const op of program.ops) {
-    for (const arg of op.args)
-      if (arg instanceof Ref) visit(arg.block)
-      else if (arg instanceof Cell) visit(arg.ref.block)
-  }
-  return read
-}
-
 /** After these there is no next op. */
 const LAST: readonly string[] = ['exit_group', 'exit', 'execve', 'execveat']
 
-export const link = (program: Program): Image => {
-  const { ops } = program
-  const addresses = new Map<Block, number>()
-  let top = DATA + ops.length * OP.size
-  const scratch = top
-  top += 8
-  const read = readBlocks(program)
+/** Addresses of blocks: not known yet, and of blocks that nobody reads. */
+const UNREAD = -1
+const READ = 0
+
+/** Marks a block that an op reads or that is pointed to. Results that nobody reads share one scratch word. */
+const mark = (block: Block): void => {
+  if (block.fixed !== undefined || (block.at ?? UNREAD) !== UNREAD) return
+  block.at = READ
+  for (const pointer of block.pointers) mark(pointer.to.block)
+}
+
+/** Gives the marked blocks their addresses: those with bytes first. Returns the end of the bytes and the end of all. */
+const placeBlocks = (blocks: readonly Block[], from: number): { readonly initialized: number; readonly end: number } => {
+  let top = from
   const place = (block: Block) => {
-    top = Math.ceil(top / block.align) * block.align
-    addresses.set(block, top)
-    top += block.size
+    block.at = Math.ceil(top / block.align) * block.align
+    top = block.at + block.size
   }
-  const blocks = program.blocks.filter((block) => read.has(block))
-  for (const block of blocks) if (block.bytes !== undefined) place(block)
+  for (const block of blocks) if (block.at === READ && block.bytes !== undefined) place(block)
   const initialized = top
-  for (const block of blocks) if (block.bytes === undefined) place(block)
+  for (const block of blocks) if (block.at === READ) place(block)
+  return { initialized, end: top }
+}
 
-  const addressOf = (index: number) => DATA + index * OP.size
-  const address = ({ block, offset }: Ref): number => {
-    const base = block.fixed ?? addresses.get(block)
-    if (base === undefined) throw new Error('a block of another program')
-    return base + offset
-  }
-  const next = (to: Next, index: number): number => {
-    if (to === 'fail') return 0
-    const target = to === 'next' ? index + 1 : to.index
-    if (target === undefined) throw new Error(`op ${index} (${ops[index]?.call}) goes on at a label that was never placed`)
-    if (target === ops.length && to === 'next' && LAST.includes(ops[index]!.call)) return 0
-    if (target >= ops.length) throw new Error(`op ${index} (${ops[index]?.call}) runs off the end of the program`)
-    return addressOf(target)
-  }
+const addressOf = (index: number): number => DATA + index * OP.size
 
-  const data = Buffer.alloc(initialized - DATA)
-  const view = new DataView(data.buffer, data.byteOffset, data.length)
-  const word = (at: number, value: number | bigint) => view.setBigUint64(at, BigInt.asUintN(64, BigInt(value)), true)
-  for (const [index, op] of ops.entries()) {
-    const at = index * OP.size
-    let indirect = 0
-    word(at + OP.nr, op.call === 'compute' ? COMPUTE : syscallNumber(op.call, program.arch))
-    for (const [n, arg] of op.args.entries()) {
-      if (arg instanceof Cell) indirect |= 1 << n
-      word(at + OP.args + 8 * n, arg instanceof Cell ? address(arg.ref) : arg instanceof Ref ? address(arg) : (arg as number | bigint))
-    }
-    const result = op.result
-    word(at + OP.result, result === undefined || !(result.block.fixed !== undefined || read.has(result.block)) ? scratch : address(result))
-    word(at + OP.positive, next(op.positive, index))
-    word(at + OP.zero, next(op.zero, index))
-    word(at + OP.negative, next(op.negative, index))
-    view.setUint32(at + OP.width, op.width, true)
-    view.setUint32(at + OP.indirect, indirect, true)
+const addressIn = ({ block, offset }: Ref): number => {
+  const base = block.fixed ?? block.at
+  if (base === undefined || base <= READ) throw new Error('a block of another program')
+  return base + offset
+}
+
+const next = (ops: readonly Op[], to: Next, index: number): number => {
+  if (to === 'fail') return 0
+  const target = to === 'next' ? index + 1 : to.index
+  if (target === undefined) throw new Error(`op ${index} (${ops[index]?.call}) goes on at a label that was never placed`)
+  if (target < ops.length) return addressOf(target)
+  if (target === ops.length && to === 'next' && LAST.includes(ops[index]!.call)) return 0
+  throw new Error(`op ${index} (${ops[index]?.call}) runs off the end of the program`)
+}
+
+/** Writes 64-bit words by halves: this is the hot path of a start, and BigInt is slow in code that runs once. */
+const setWord = (halves: Uint32Array, half: number, value: number | bigint): void => {
+  if (typeof value === 'number') {
+    halves[half] = value
+    halves[half + 1] = value < 0 || value > 0xffffffff ? Math.floor(value / 2 ** 32) : 0
+  } else {
+    halves[half] = Number(value & 0xffffffffn)
+    halves[half + 1] = Number(BigInt.asUintN(32, value >> 32n))
   }
-  for (const block of blocks) {
-    if (block.bytes === undefined) continue
-    const at = address(new Ref(block)) - DATA
-    data.set(block.bytes, at)
-    for (const pointer of block.pointers) word(at + pointer.offset, address(pointer.to))
+}
+
+const HALF = {
+  nr: OP.nr / 4,
+  args: OP.args / 4,
+  result: OP.result / 4,
+  positive: OP.positive / 4,
+  zero: OP.zero / 4,
+  negative: OP.negative / 4,
+  width: OP.width / 4,
+  indirect: OP.indirect / 4,
+  size: OP.size / 4,
+} as const
+
+/** Addresses are below 4 GiB: their upper halves stay zero. */
+const writeOp = (halves: Uint32Array, ops: readonly Op[], index: number, arch: Arch, scratch: number): void => {
+  const op = ops[index]!
+  const at = index * HALF.size
+  const { args, result } = op
+  let indirect = 0
+  setWord(halves, at + HALF.nr, op.call === 'compute' ? COMPUTE : syscallNumber(op.call, arch))
+  for (let n = 0; n < args.length; n += 1) {
+    const arg = args[n]!
+    const half = at + HALF.args + 2 * n
+    if (typeof arg === 'number' && arg >= 0 && arg <= 0xffffffff) halves[half] = arg
+    else if (arg instanceof Cell) {
+      indirect |= 1 << n
+      halves[half] = addressIn(arg.ref)
+    } else if (arg instanceof Ref) halves[half] = addressIn(arg)
+    else setWord(halves, half, arg as number | bigint)
+  }
+  halves[at + HALF.result] = result === undefined || (result.block.fixed ?? result.block.at) === UNREAD ? scratch : addressIn(result)
+  const behind = DATA + (index + 1) * OP.size
+  const plain = index + 1 < ops.length
+  halves[at + HALF.positive] = plain && op.positive === 'next' ? behind : next(ops, op.positive, index)
+  halves[at + HALF.zero] = plain && op.zero === 'next' ? behind : next(ops, op.zero, index)
+  if (op.negative !== 'fail') halves[at + HALF.negative] = next(ops, op.negative, index)
+  halves[at + HALF.width] = op.width
+  halves[at + HALF.indirect] = indirect
+}
+
+export const link = (program: Program): Image => {
+  const { ops, blocks } = program
+  for (const block of blocks) block.at = UNREAD
+  for (const { args } of ops)
+    for (const arg of args)
+      if (arg instanceof Ref) mark(arg.block)
+      else if (arg instanceof Cell) mark(arg.ref.block)
+  const scratch = addressOf(ops.length)
+  const { initialized, end } = placeBlocks(blocks, scratch + 8)
+  const data = new Uint8Array(Math.ceil((initialized - DATA) / 8) * 8)
+  const halves = new Uint32Array(data.buffer)
+  for (let index = 0; index < ops.length; index += 1) writeOp(halves, ops, index, program.arch, scratch)
+  for (const { at, bytes, pointers } of blocks) {
+    if (at === undefined || at === UNREAD || bytes === undefined) continue
+    data.set(bytes, at - DATA)
+    for (const { offset, to } of pointers) setWord(halves, (at - DATA + offset) / 4, addressIn(to))
   }
   return {
     program,
-    elf: writeElf(program.arch, data, top - DATA),
+    elf: writeElf(program.arch, data, Math.max(end - DATA, data.length)),
     opAt: (at) => ops[(at - DATA) / OP.size],
     addressOf,
   }

@@ -10,6 +10,8 @@ export interface Block {
   readonly pointers: readonly { readonly offset: number; readonly to: Ref }[]
   /** Set for a block outside the data segment. */
   readonly fixed?: number
+  /** Its address, given by link(). */
+  at?: number
 }
 
 /** An address: that of a block and an offset into it. */
