@@ -71,6 +71,15 @@ export const start = () => program(VERBS)
 export const run = (argv, launch) => runDoor(argv, launch, VERBS)`
 }
 
+/** `require` is there: what node:module makes another one with need not be loaded. */
+const OWN_REQUIRE = {
+  name: 'own-require',
+  setup: (build) => {
+    build.onResolve({ filter: /^node:module$/ }, () => ({ path: 'module', namespace: 'own-require' }))
+    build.onLoad({ filter: /./, namespace: 'own-require' }, () => ({ contents: 'export const createRequire = () => require', loader: 'js' }))
+  },
+}
+
 const bundle = async (sources, verb) => {
   const { outputFiles } = await build({
     absWorkingDir: home,
@@ -87,6 +96,7 @@ const bundle = async (sources, verb) => {
     supported: { 'dynamic-import': false },
     define: { 'import.meta.url': '__filename', 'import.meta.dirname': '__dirname', WHERRY_COMMIT: JSON.stringify(commit()) },
     external: ['@koromix/*'],
+    plugins: [OWN_REQUIRE],
     banner: { js: '(function (require, module, __filename, __dirname) {' },
     footer: { js: '})' },
     logLevel: 'warning',
