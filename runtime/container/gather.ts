@@ -1,5 +1,5 @@
 /** Finds out what compiling a container needs to know (init/plan.ts), and opens what its program is given. Makes nothing. */
-import { closeSync, fstatSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import type { CgroupRecord } from '../cgroups/types.ts'
 import { allCapabilities, capabilityMask, lastCapability, readCapabilityData, capabilityHeader } from '../capabilities.ts'
 import { layout } from '../cgroups/layout.ts'
@@ -233,9 +233,24 @@ const isFolder = (source: string, field: string): boolean => {
   }
 }
 
+interface Target {
+  readonly target: string
+  readonly type: string | undefined
+}
+
+/** File systems whose folders are the kernel's: the host shows what will be in them. */
+const KERNEL_TYPES = new Set(['proc', 'sysfs'])
+
+/** What the image has is there, unless an earlier mount covers it; in procfs and sysfs is what the host's have. The last of `targets` is its own. */
+const isExpected = (target: string, inImage: boolean, targets: readonly Target[]): boolean => {
+  const above = targets.slice(0, -1).findLast((other) => target.startsWith(`${other.target}/`))
+  return above === undefined ? inImage : KERNEL_TYPES.has(above.type ?? '') && existsSync(`/${target}`)
+}
+
 /** What must be known of each mount beforehand; `namespaceOf` makes the user namespace of an idmapped one. */
 export const mountPlans = async (spec: Spec, namespaceOf: (mount: Mount) => Promise<number>): Promise<MountPlan[]> => {
   const plans: MountPlan[] = []
+  const targets: Target[] = []
   for (const [index, mount] of (spec.mounts ?? []).entries()) {
     const options = parseMountOptions(mount.options ?? [])
     const bind = ((options.flags & MS_BIND) !== 0 || mount.type === 'bind') && (options.flags & MS_REMOUNT) === 0
@@ -243,10 +258,12 @@ export const mountPlans = async (spec: Spec, namespaceOf: (mount: Mount) => Prom
     const destination = insideRoot(spec.root.path, mount.destination) ?? mount.destination
     const target = followInRoot(spec.root.path, destination)
     const covered = statSync(`${spec.root.path}/${target}`, { throwIfNoEntry: false })
+    targets.push({ target, type: mount.type })
     const inside = bind ? insideRoot(spec.root.path, mount.source!) : undefined
     plans.push({
       destination,
       target,
+      expected: isExpected(target, covered !== undefined, targets),
       ...(inside === undefined ? {} : { inside }),
       directory: !bind
         ? true

@@ -1,43 +1,46 @@
 /** What is executed, and where: the lookup of args[0] in PATH, the working directory, and execve itself. */
 import type { Cell } from '../program/operand.ts'
+import { ERRNO } from '../sys/abi/errno.ts'
 import { AT_EACCESS, AT_FDCWD, CLOSE_RANGE_CLOEXEC, X_OK } from '../sys/abi/fcntl.ts'
 import { S_IFDIR, S_IFMT, STATX, STATX_TYPE } from '../sys/abi/stat.ts'
-import { EXEC_LOOKUP_ERRORS } from './lookup-errors.ts'
 import type { Emit, ProcessPlan } from './plan.ts'
+import { PAGE_WORDS } from './sync.ts'
 
-/** Folders of PATH; an empty part is the working directory, execvp(3). */
+/** The name in each folder of PATH; an empty part is the working directory, execvp(3). */
 const candidates = (name: string, env: readonly string[]): string[] => {
-  if (name.includes('/')) return [name]
   const path = env.findLast((entry) => entry.startsWith('PATH='))?.slice(5) ?? ''
   return path === '' ? [] : path.split(':').map((folder) => `${folder === '' ? '.' : folder}/${name}`)
 }
 
 /**
- * Finds what will be executed while a failure can still be reported: the cell holds the address of its path. As the shell does,
- * folders and files without the permission are passed over.
+ * Finds what will be executed while a failure can still be reported: the cell holds the address of its path. Folders, and files
+ * that cannot be executed, are passed over.
  */
 export const emitLookup = ({ p, plan }: Emit<ProcessPlan>): Cell | undefined => {
   const [name] = plan.process.args
   if (name === undefined) return undefined
-  const paths = candidates(name, plan.env)
   const chosen = p.cell('executable')
   const found = p.label()
   p.during = name.includes('/') ? `exec: ${JSON.stringify(name)}` : `exec: ${JSON.stringify(name)}: executable file not found in $PATH`
-  const statx = p.buffer(STATX.size)
-  for (const [index, path] of (paths.length === 0 ? [name] : paths).entries()) {
-    const next = p.label()
-    const only = index === Math.max(paths.length, 1) - 1
-    const tolerate = only ? {} : { tolerate: Object.fromEntries(EXEC_LOOKUP_ERRORS.map((code) => [code, next])) }
-    if (!name.includes('/')) {
-      p.call('statx', [AT_FDCWD, path, 0, STATX_TYPE, statx], tolerate)
-      p.compare(statx.plus(STATX.stx_mode), S_IFDIR, { mask: S_IFMT, equal: only ? 'fail' : next })
-    }
-    p.call('faccessat2', [AT_FDCWD, path, X_OK, AT_EACCESS], tolerate)
-    p.set(chosen, 0)
-    p.copy(p.words([path]), chosen)
-    p.jump(found)
-    p.place(next)
+  if (name.includes('/')) {
+    p.call('faccessat2', [AT_FDCWD, name, X_OK, AT_EACCESS])
+    p.copy(p.words([name]), chosen)
+    return chosen
   }
+  const statx = p.buffer(STATX.size)
+  const item = p.shared(PAGE_WORDS.item, 'path')
+  const result = p.cell('result', -ERRNO.ENOENT)
+  p.each(candidates(name, plan.env), item, (next) => {
+    p.call('statx', [AT_FDCWD, item, 0, STATX_TYPE, statx], { into: result, negative: next })
+    p.set(result, -ERRNO.EACCES)
+    p.compare(statx.plus(STATX.stx_mode), S_IFDIR, { mask: S_IFMT, equal: next })
+    p.call('faccessat2', [AT_FDCWD, item, X_OK, AT_EACCESS], { into: result, negative: next })
+    p.copy(item, chosen)
+    p.set(item, 0)
+    p.jump(found)
+  })
+  // none: the failure of the last one is that of all
+  p.failAs(result, 'faccessat2', [AT_FDCWD, name, X_OK, AT_EACCESS])
   p.place(found)
   return chosen
 }

@@ -1,4 +1,5 @@
 /** /dev: the default devices and those of linux.devices, the links that every program expects, and the terminal's nodes. */
+import { basename, dirname } from 'node:path'
 import type { Cell, Operand } from '../program/operand.ts'
 import type { LinuxDevice } from '../spec/types.ts'
 import { AT_SYMLINK_NOFOLLOW, O_CLOEXEC, O_NOFOLLOW, O_RDWR } from '../sys/abi/fcntl.ts'
@@ -59,18 +60,18 @@ export const emitDeviceSources = ({ p, plan }: Emit<ContainerPlan>): readonly (C
     return cloneTree(p, path, false, 'source')
   })
 
-const emitDevice = ({ p }: Emit<ContainerPlan>, root: Operand, node: LinuxDevice, source: Cell | undefined): void => {
+const emitDevice = ({ p }: Emit<ContainerPlan>, root: Operand, dev: Operand, node: LinuxDevice, source: Cell | undefined): void => {
   p.during = `device ${node.path}`
   if (source !== undefined) {
     attach(p, source, makeInRoot(p, root, node.path, 'file'))
     return
   }
-  const { folder, base } = parentInRoot(p, root, node.path)
+  const { folder, base } = dirname(node.path) === '/dev' ? { folder: dev, base: basename(node.path) } : parentInRoot(p, root, node.path)
   const mode = TYPES[node.type] | (node.fileMode ?? 0o666)
   const there = p.label()
   const done = p.label()
   p.call('mknodat', [folder, base, mode, node.type === 'p' ? 0 : makedev(node.major, node.minor)], { tolerate: { EEXIST: there } })
-  p.call('fchownat', [folder, base, node.uid ?? 0, node.gid ?? 0, AT_SYMLINK_NOFOLLOW])
+  if ((node.uid ?? 0) !== 0 || (node.gid ?? 0) !== 0) p.call('fchownat', [folder, base, node.uid ?? 0, node.gid ?? 0, AT_SYMLINK_NOFOLLOW])
   p.jump(done)
   p.place(there) // of the image or of a mount: it must be what was asked for
   const fd = openInRoot(p, root, node.path)
@@ -102,9 +103,13 @@ export const emitDevices = (
   sources: readonly (Cell | undefined)[],
 ): void => {
   const { p, plan } = emit
-  for (const [index, node] of allDevices(plan).entries()) emitDevice(emit, root, node, sources[index])
   p.during = '/dev'
-  const dev = makeInRoot(p, root, '/dev', 'directory', { name: 'dev' })
+  const dev = makeInRoot(p, root, '/dev', 'directory', {
+    name: 'dev',
+    expected: mounts.some(({ plan: { destination } }) => relative(destination) === 'dev'),
+  })
+  for (const [index, node] of allDevices(plan).entries()) emitDevice(emit, root, dev, node, sources[index])
+  p.during = '/dev'
   for (const [target, name] of LINKS) p.call('symlinkat', [target, dev, name], { tolerate: ['EEXIST'] })
   p.call('symlinkat', ['/proc/kcore', dev, 'core'], { tolerate: ['EEXIST'] })
   if (!mounts.some(({ mount }) => mount.type === 'devpts')) return

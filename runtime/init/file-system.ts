@@ -29,13 +29,11 @@ export const fitsFsconfig = (data: string): boolean =>
 /** Makes the file system; a descriptor of its mount, which is attached nowhere yet. What the kernel says of a failure goes to the failure page. */
 export const newFileSystem = (p: Program, { source, type, flags, data }: FileSystemRequest): Cell => {
   const context = p.call('fsopen', [type, FSOPEN_CLOEXEC], { name: 'context' })
+  const failed = p.label()
+  const created = p.label()
+  const result = p.cell('result')
   const config = (command: number, key: string | number, value: string | number) =>
-    p.callOr(
-      () => p.call('read', [context, p.page.plus(MESSAGE_OFFSET), MESSAGE_SIZE - 1], { negative: 'next' }),
-      'fsconfig',
-      [context, command, key, value, 0],
-      { during: `${p.during ?? ''} type=${type} data=${data}`.trim() },
-    )
+    p.call('fsconfig', [context, command, key, value, 0], { into: result, negative: failed })
   config(FSCONFIG_SET_STRING, 'source', source)
   if (!SHARED_TYPES.has(type)) for (const name of superblockFlags(flags)) config(FSCONFIG_SET_FLAG, name, 0)
   for (const option of split(data)) {
@@ -44,6 +42,14 @@ export const newFileSystem = (p: Program, { source, type, flags, data }: FileSys
     else config(FSCONFIG_SET_STRING, option.slice(0, at), option.slice(at + 1))
   }
   config(FSCONFIG_CMD_CREATE, 0, 0)
+  p.jump(created)
+  p.place(failed) // the kernel's own words tell which option it was
+  p.call('read', [context, p.page.plus(MESSAGE_OFFSET), MESSAGE_SIZE - 1], { negative: 'next' })
+  const { during } = p
+  p.during = `${during ?? ''} type=${type} data=${data}`.trim()
+  p.failAs(result, 'fsconfig', [context, FSCONFIG_CMD_CREATE, 0, 0, 0])
+  p.during = during
+  p.place(created)
   const mount = p.call('fsmount', [context, FSMOUNT_CLOEXEC, 0], { name: type })
   p.call('close', [context])
   return mount

@@ -36,6 +36,7 @@ const emitMount = (emit: Emit<ContainerPlan>, root: Operand, parsed: ParsedMount
     ? openInRoot(p, root, destination, { name: 'target' })
     : makeInRoot(p, root, destination, bind && !parsed.plan.directory ? 'file' : 'directory', {
         target: parsed.plan.target,
+        expected: parsed.plan.expected,
         ...(ORDINARY.has(mount.type ?? '')
           ? { links: false, during: `${parsed.path}: ${mount.type} must be mounted on ordinary directory` }
           : {}),

@@ -66,6 +66,8 @@ export interface MountPlan {
   readonly destination: string
   /** Where the target is to be made if it is missing: the destination with the links of the image followed, beneath the root. */
   readonly target: string
+  /** The target is there already, in the image or by an earlier mount. */
+  readonly expected: boolean
   /** The source lies in the root filesystem and may be covered by an earlier mount: its path below the root. */
   readonly inside?: string
   /** Permission bits of the folder that a tmpfs without a mode of its own covers. */

@@ -37,6 +37,8 @@ export interface OpenOptions {
   readonly into?: Cell
   /** False: a symbolic link anywhere in the path is an error (ELOOP). */
   readonly links?: boolean
+  /** False: the path has no `..` by way of a link, for whose sake a resolution may have to be repeated (EAGAIN). */
+  readonly retry?: boolean
   readonly during?: string
   readonly name?: string
 }
@@ -45,18 +47,20 @@ export interface OpenOptions {
 export const openInRoot = (
   p: Program,
   root: Operand,
-  path: string,
-  { flags = O_PATH | O_CLOEXEC, mode = 0, tolerate = {}, links = true, ...options }: OpenOptions = {},
+  path: string | Cell,
+  { flags = O_PATH | O_CLOEXEC, mode = 0, tolerate = {}, links = true, retry = true, ...options }: OpenOptions = {},
 ): Cell => {
   const again = p.label()
   p.place(again)
   const how = p.words([flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (links ? 0 : RESOLVE_NO_SYMLINKS)])
-  return p.call('openat2', [root, relative(path), how, OPEN_HOW.size], { tolerate: { EAGAIN: again, ...tolerate }, ...options })
+  const target = typeof path === 'string' ? relative(path) : path
+  return p.call('openat2', [root, target, how, OPEN_HOW.size], { tolerate: retry ? { EAGAIN: again, ...tolerate } : tolerate, ...options })
 }
 
 /**
  * A descriptor (O_PATH) of `path` beneath `root`; folders that are missing on the way are made with mode 0755, the last
  * component as a folder or as an empty file. What is made is made at `target`, the path with the image's links followed.
+ * What is `expected` to be there is not made.
  */
 export const makeInRoot = (
   p: Program,
@@ -68,8 +72,10 @@ export const makeInRoot = (
     target: place = path,
     links = true,
     during,
-  }: { name?: string; target?: string; links?: boolean; during?: string } = {},
+    expected = false,
+  }: { name?: string; target?: string; links?: boolean; during?: string; expected?: boolean } = {},
 ): Cell => {
+  if (expected) return openInRoot(p, root, path, { name, links, ...(during === undefined ? {} : { during }) })
   const target = p.cell(name)
   const missing = p.label()
   const done = p.label()

@@ -3,6 +3,7 @@
  * byte. The end of the file instead of the byte means that the parent is gone; then the program ends too, without a word.
  */
 import type { Cell, Ref } from '../program/operand.ts'
+import { ITEM_OFFSET } from '../program/page.ts'
 import type { Emit } from './plan.ts'
 
 /**
@@ -11,8 +12,8 @@ import type { Emit } from './plan.ts'
  */
 export const SAYS = { maps: 'U', attach: 'I', hooks: 'H', creating: 'S', startState: 'T', listener: 'L', created: 'C' } as const
 
-/** Words of the failure page: pid of init as the host sees it; 1 once start was asked for; the listener of seccomp. */
-export const PAGE_WORDS = { init: 16, started: 24, listener: 32 } as const
+/** Words of the failure page: pid of init as the host sees it; 1 once start was asked for; the listener of seccomp; address of a loop's string. */
+export const PAGE_WORDS = { init: 16, started: 24, listener: 32, item: ITEM_OFFSET } as const
 
 /** Longest text that a parent answers with. */
 export const ANSWER_SIZE = 64 * 1024

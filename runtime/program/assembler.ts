@@ -152,6 +152,20 @@ export class Program {
     return result
   }
 
+  /** Fails as that call would have, whose negative result is in the cell. The call itself is not made. */
+  failAs(result: Cell, name: SyscallName, args: readonly Operand[]): void {
+    const behind = new Label()
+    this.jump(behind)
+    const op = this.#append(name, args, result, {})
+    this.place(behind)
+    this.#append('compute', [result, MINUS_ONE, 1, 0, 0], undefined, {
+      positive: 'fail',
+      zero: 'fail',
+      negative: 'fail',
+      judges: { op, offset: 0 },
+    })
+  }
+
   /** Appends ((value & mask) * factor) + addend + constant; goes on by its sign as a call does. */
   compute(
     value: Ref | Cell,
@@ -219,6 +233,27 @@ export class Program {
 
   jump(label: Label): void {
     this.#append('compute', [0, 0, 0, 0, 0], undefined, { positive: label, zero: label, negative: label })
+  }
+
+  /**
+   * A loop over strings: `body` is emitted once, with a cell that holds the address of the string whose turn it is and the label
+   * where the next one begins. While it runs the cell is a word of the page, so that a failure can name the string.
+   */
+  each(strings: readonly string[], item: Cell, body: (next: Label) => void): void {
+    if (strings.length === 0) return
+    const stride = Math.ceil((Math.max(...strings.map((text) => Buffer.byteLength(text))) + 1) / 8) * 8
+    const table = Buffer.alloc(stride * strings.length)
+    for (const [index, text] of strings.entries()) table.write(text, index * stride)
+    const left = this.cell('left', strings.length)
+    const again = this.label()
+    const next = this.label()
+    this.copy(this.words([this.bytes(table, 8)]), item)
+    this.place(again)
+    body(next)
+    this.place(next)
+    this.compute(item, { constant: stride }, { into: item })
+    this.compute(left, { constant: -1 }, { into: left, positive: again })
+    this.set(item, 0)
   }
 
   /** A child by clone(2) whose code is `body`, which must not run off its end. Returns the child's pid. */

@@ -9,7 +9,7 @@ import { wantedRelation } from './compute.ts'
 import { comparisonOf } from './expression.ts'
 import type { Image } from './link.ts'
 import type { Op } from './op.ts'
-import type { Page } from './page.ts'
+import { ITEM_OFFSET, type Page } from './page.ts'
 import { View } from './view.ts'
 
 /** Highest errno that a call can return. */
@@ -65,6 +65,18 @@ const compareError = (op: Op, view: View, result: bigint, options: SyscallErrorO
   return new UnexpectedResult('check', `is ${write(BigInt.asUintN(64, result + value))}`, { ...options, args })
 }
 
+/** The string that a loop was at (Program.each). */
+const itemOf = ({ program }: Image, page: Page): string | undefined => {
+  const address = page.word(ITEM_OFFSET)
+  const block =
+    address === 0
+      ? undefined
+      : program.blocks.find(({ at, size, bytes }) => at !== undefined && at <= address && address < at + size && bytes !== undefined)
+  if (block === undefined) return undefined
+  const text = Buffer.from(block.bytes!.subarray(address - block.at!))
+  return text.toString('utf8', 0, text.indexOf(0))
+}
+
 /** The first failure of a program; undefined where none is in the page. */
 export const failureOf = (image: Image, page: Page): SyscallError | undefined => {
   if (page.failure === undefined) return undefined
@@ -74,11 +86,12 @@ export const failureOf = (image: Image, page: Page): SyscallError | undefined =>
   if (recordedBy === undefined)
     return callError(`op at 0x${address.toString(16)}`, [], BigInt(recorded), hint === undefined ? {} : { hint })
   const { op, result } = blamed(recordedBy, BigInt(recorded))
+  const during = [op.during, itemOf(image, page)].filter((text) => text !== undefined).join(' ')
   const options: SyscallErrorOptions = {
-    ...(op.during === undefined ? {} : { during: op.during }),
+    ...(during === '' ? {} : { during }),
     ...(hint === undefined ? {} : { hint }),
     // what was executed is what it is about: the call would only say it again
-    bare: op.during !== undefined && op.call === 'execve',
+    bare: during !== '' && op.call === 'execve',
   }
   const view = new View(image.program, { brief: true })
   view.show(image.program.ops.indexOf(op))

@@ -4,11 +4,13 @@
  *
  *      0  u64  address of the op that failed first; 0: none
  *      8  i64  its result (the negative errno of a call)
- *     16  …    words of the program's own (OFFSETS)
+ *     16  …    words of the program's own (init/sync.ts)
+ *     40  u64  address of the string that a loop (Program.each) was at; 0: none
  *   2048  text that the program read about its failure, NUL-terminated: the message of a file system context
  */
 import { PAGE_SIZE } from './layout.ts'
 
+export const ITEM_OFFSET = 40
 export const MESSAGE_OFFSET = 2048
 export const MESSAGE_SIZE = 1024
 

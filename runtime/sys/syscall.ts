@@ -32,7 +32,8 @@ export const trySyscall = (name: SyscallName, ...args: readonly Argument[]): num
   })
   while (values.length < 6) values.push(0)
   const result = Number(call(syscallNumber(name, ARCH), ...values))
-  return result === -1 ? -koffi.errno() : result
+  // looked at after the call, so that no buffer can be collected during it
+  return result === -1 && kept.length >= 0 ? -koffi.errno() : result
 }
 
 const shown = (arg: Argument): string =>
