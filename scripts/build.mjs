@@ -42,7 +42,7 @@ const commit = () => {
 
 /** Finds the verb as the door would. A cache that V8 does not take, being of another version or of other flags, is passed over. */
 const loader = (name, { verbs, valued }) => `'use strict'
-const { readFileSync } = require('node:fs')
+const { readFileSync, writeSync } = require('node:fs')
 const { Script } = require('node:vm')
 let at = 2
 while (process.argv[at]?.startsWith('-')) at += /^--?(${valued.join('|')})$/.test(process.argv[at]) ? 2 : 1
@@ -56,8 +56,16 @@ try {
   if (error.code !== 'ENOENT') throw error
 }
 const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData })
-script.runInThisContext()(require, module, filename, __dirname)
-void module.exports.start()
+const fail = (error) => {
+  writeSync(2, '${name}: ' + (error.stack ?? error) + '\\n')
+  process.exit(1)
+}
+try {
+  script.runInThisContext()(require, module, filename, __dirname)
+  module.exports.start().catch(fail)
+} catch (error) {
+  fail(error)
+}
 `
 
 /** What a file of dist/ exports: `start`, the whole program, and `run`, the same without its end, to train the cache with. */
@@ -71,15 +79,6 @@ export const start = () => program(VERBS)
 export const run = (argv, launch) => runDoor(argv, launch, VERBS)`
 }
 
-/** `require` is there: what node:module makes another one with need not be loaded. */
-const OWN_REQUIRE = {
-  name: 'own-require',
-  setup: (build) => {
-    build.onResolve({ filter: /^node:module$/ }, () => ({ path: 'module', namespace: 'own-require' }))
-    build.onLoad({ filter: /./, namespace: 'own-require' }, () => ({ contents: 'export const createRequire = () => require', loader: 'js' }))
-  },
-}
-
 const bundle = async (sources, verb) => {
   const { outputFiles } = await build({
     absWorkingDir: home,
@@ -91,12 +90,10 @@ const bundle = async (sources, verb) => {
     target: 'node24',
     legalComments: 'none',
     minifySyntax: true,
-    minifyWhitespace: true,
     // what is imported on demand stays in the file and runs when it is asked for
     supported: { 'dynamic-import': false },
     define: { 'import.meta.url': '__filename', 'import.meta.dirname': '__dirname', WHERRY_COMMIT: JSON.stringify(commit()) },
     external: ['@koromix/*'],
-    plugins: [OWN_REQUIRE],
     banner: { js: '(function (require, module, __filename, __dirname) {' },
     footer: { js: '})' },
     logLevel: 'warning',

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { DOOR } from '../../../cli/oci/about.ts'
+import { GLOBALS } from '../../../cli/oci/globals.ts'
 import { allCommands } from '../../../cli/oci/commands.ts'
 import { VERBS } from '../../../cli/oci/verbs.ts'
 import { bashCompletion } from '../../../cli/support/completion.ts'
@@ -23,4 +24,14 @@ test('the completion script completes what the commands take', async () => {
 
 test('every verb is in the table by its own name', async () => {
   for (const [name, load] of VERBS) assert.equal((await load()).command.name, name)
+})
+
+test('the loader of dist/ knows which global flags take a value, so that it finds the verb', () => {
+  const build = readFileSync(fileURLToPath(new URL('../../../scripts/build.mjs', import.meta.url)), 'utf8')
+  const [, list = ''] = /valued: \[(.*?)\]/s.exec(build) ?? []
+  const named = [...list.matchAll(/'([^']+)'/g)].map(([, name]) => name)
+  const valued = Object.entries(GLOBALS)
+    .filter(([, { type }]) => type !== 'boolean')
+    .map(([name]) => name)
+  assert.deepEqual(named.sort(), valued.sort())
 })
