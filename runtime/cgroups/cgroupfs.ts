@@ -140,9 +140,10 @@ export class CgroupFs implements Cgroup {
     return unified === undefined ? undefined : { dir: unified, version: 2 }
   }
 
+  /** Of a cgroup that was made or removed in part, a directory that is there. */
   get #directory(): string | undefined {
-    const key = PROCESS_HIERARCHIES.find((candidate) => this.#record.paths[candidate] !== undefined)
-    return key === undefined ? undefined : this.#record.paths[key]
+    const directories = PROCESS_HIERARCHIES.flatMap((key) => this.#record.paths[key] ?? [])
+    return directories.find((dir) => existsSync(dir)) ?? directories[0]
   }
 
   #require<T>(what: T | undefined, purpose: string): T {
@@ -178,7 +179,9 @@ export class CgroupFs implements Cgroup {
   }
 
   async kill(): Promise<void> {
-    await killAll(this.#require(this.#directory, 'kill all processes'), this.#record.paths[''], this.#freezer)
+    const freezer = this.#freezer
+    const there = freezer !== undefined && existsSync(freezer.dir) ? freezer : undefined
+    await killAll(this.#require(this.#directory, 'kill all processes'), this.#record.paths[''], there)
   }
 
   stats(): Stats {
@@ -195,6 +198,6 @@ export class CgroupFs implements Cgroup {
   }
 
   exists(): boolean {
-    return this.#directory !== undefined && existsSync(this.#directory)
+    return this.directories().some((dir) => existsSync(dir))
   }
 }

@@ -1,5 +1,5 @@
 /** create: from a bundle to a container whose init waits for `start`. Whatever fails, nothing is left; whatever is killed, the next command undoes. */
-import { chmodSync, constants, copyFileSync, mkdirSync, renameSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { chmodSync, constants, copyFileSync, mkdirSync, statSync, writeSync } from 'node:fs'
 import { createCgroup } from '../cgroups/cgroup.ts'
 import type { Cgroup, Entrance } from '../cgroups/types.ts'
 import { WherryError } from '../errors.ts'
@@ -36,6 +36,7 @@ import { runHooks, stateOf } from './hooks.ts'
 import { deniesSetgroups, inInitialUserNamespace, userNamespace, writeMaps } from './idmap.ts'
 import { abandon, failure, initOf, launch, type Launched, reap } from './launch.ts'
 import { makePage } from './page-file.ts'
+import { writePidFile } from './pid-file.ts'
 import { identify } from './process-id.ts'
 import { obliterate, recover } from './recover.ts'
 import { isSelinuxEnabled } from './security-modules.ts'
@@ -59,6 +60,9 @@ const nanosecondsNow = (): string => {
 }
 
 const owner = async (): Promise<string> => (process.geteuid!() === 0 ? 'root' : (await import('node:os')).userInfo().username)
+
+/** Whether the caller itself takes the master and passes on what comes from it. */
+export const servesItself = (console: Console | undefined): boolean => console !== undefined && 'fd' in console
 
 /** A connected socket for the master of the terminal. */
 export const openConsole = (console: Console | undefined, descriptors: Descriptors, held: Held): number | undefined =>
@@ -91,13 +95,13 @@ export const openSeccomp = (
 
 /** The mappings an idmapped mount asks for: its own, or the container's. */
 const namespaceFor =
-  ({ bundle, held, store }: Creation, descriptors: Descriptors, joins: readonly Join[]) =>
+  ({ bundle, held, options, store }: Creation, descriptors: Descriptors, joins: readonly Join[]) =>
   async (mount: Mount): Promise<number> => {
     const { uidMappings, gidMappings } = bundle.spec.linux
     const joined = joins.find(({ type }) => type === 'user')
     if (mount.uidMappings === undefined && joined !== undefined) return joined.fd
     const mappings = { uid: mount.uidMappings ?? uidMappings ?? [], gid: mount.gidMappings ?? gidMappings ?? [] }
-    return descriptors.add(held.keep(await userNamespace(mappings, store.root)))
+    return descriptors.add(held.keep(await userNamespace(mappings, store.folder(options.id))))
   }
 
 /** What a process enters its cgroup by; the parent opens it, whose rights count. */
@@ -137,6 +141,7 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
       kept,
       console,
       seccomp,
+      mapNewlines: !servesItself(options.console),
       capabilityLimit: capabilityLimit(newUser || joinsUser),
       setgroupsDenied: newUser && deniesSetgroups(mappings, privileged),
       warn: engine.warn,
@@ -221,12 +226,6 @@ const converse = async (creation: Creation, record: ContainerRecord, channel: Ch
   }
 }
 
-/** Written whole, so that a reader finds a number or no file. */
-export const writePidFile = (path: string, pid: number): void => {
-  writeFileSync(`${path}.new`, String(pid), { mode: 0o644 })
-  renameSync(`${path}.new`, path)
-}
-
 export const sendPidfd = (socket: string, pid: number, held: Held): void => {
   const pidfd = held.keep(syscall('pidfd_open', [pid, 0]))
   sendFds(held.keep(unixConnect(socket)), [pidfd], Buffer.from('pidfd'))
@@ -248,16 +247,16 @@ const build = async (creation: Creation, record: ContainerRecord): Promise<Conta
     const descriptors = inheritedDescriptors(options.preserveFds)
     const page = held.keep(makePage(store.file(options.id, 'page')))
     const plan = await makePlan(creation, descriptors, channel, page)
-    launched = launch(compileContainer(plan), 'wherry:stage', descriptors, page, channel, store.root)
+    launched = launch(compileContainer(plan), 'wherry:stage', descriptors, page, channel, store.folder(options.id))
     tellStages(creation.engine, undefined)
     const created = await converse(creation, record, channel, launched)
     creation.engine.debug?.('init: closing the pipe to signal completion')
     describe(page, launched)
-    if (options.pidFile !== undefined) writePidFile(options.pidFile, created.init!.pid)
     if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, created.init!.pid, held)
     store.write(created)
     channel.go()
     reap(launched.stage)
+    if (options.pidFile !== undefined) writePidFile(options.pidFile, created.init!.pid) // last: it tells of a container that is there
     return created
   } catch (error) {
     channel.close()

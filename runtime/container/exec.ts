@@ -12,10 +12,11 @@ import { ARCH } from '../sys/syscall.ts'
 import { dirname } from 'node:path'
 import { Channel } from './channel.ts'
 import { tellStages } from './debug.ts'
-import { listenerText, openConsole, openEntrance, openSeccomp, sendPidfd, writePidFile } from './create.ts'
+import { listenerText, openConsole, openEntrance, openSeccomp, sendPidfd, servesItself } from './create.ts'
 import { capabilityLimit, Held, inheritedDescriptors, openNamespaces, processPlan } from './gather.ts'
 import { abandon, failure, failureIn, initOf, launch, type Launched, reap } from './launch.ts'
 import { makePage } from './page-file.ts'
+import { writePidFile } from './pid-file.ts'
 import { specOf } from './spec.ts'
 import { statusOf } from './state.ts'
 import { Store } from './store.ts'
@@ -91,6 +92,7 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
         kept,
         console,
         seccomp,
+        mapNewlines: !servesItself(options.console),
         capabilityLimit: capabilityLimit(joins.some(({ type }) => type === 'user')),
         setgroupsDenied: false,
         warn: engine.warn,
@@ -109,7 +111,7 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
       },
       end: descriptors.end,
     }
-    launched = launch(compileExec(plan), 'wherry:stage', descriptors, page, channel, store.root)
+    launched = launch(compileExec(plan), 'wherry:stage', descriptors, page, channel, store.folder(options.id))
     tellStages(engine, plan.affinity.initial)
     for (;;) {
       const letter = await channel.receive()
@@ -123,13 +125,13 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
     }
     const pid = initOf(launched)
     engine.debug?.('setns_init: about to exec')
-    if (options.pidFile !== undefined) writePidFile(options.pidFile, pid)
     if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, pid, held)
     channel.go()
     while ((await channel.receive()) !== undefined);
     const failed = await failureIn(launched)
     if (failed !== undefined) throw failed
     reap(launched.stage)
+    if (options.pidFile !== undefined) writePidFile(options.pidFile, pid)
     return { pid }
   } catch (error) {
     channel.close()

@@ -155,6 +155,7 @@ export interface ProcessOptions {
   readonly inherited: number
   readonly kept: number
   readonly console: number | undefined
+  readonly mapNewlines: boolean
   readonly seccomp: SeccompPlan | undefined
   readonly capabilityLimit: bigint
   readonly setgroupsDenied: boolean
@@ -167,6 +168,7 @@ export const processPlan = ({
   inherited,
   kept,
   console,
+  mapNewlines,
   seccomp,
   capabilityLimit,
   setgroupsDenied,
@@ -183,6 +185,7 @@ export const processPlan = ({
     capabilities: capabilityMasks(process, capabilityLimit, warn),
     seccomp,
     console,
+    mapNewlines,
     ...(console === undefined ? standardStreams(process.user.uid) : { nullStdio: [], ownedStdio: [] }),
     inherited,
     kept,

@@ -26,11 +26,12 @@ export const emitTerminal = ({ p, plan }: Emit<ProcessPlan>, root: Operand): Cel
   const master = openInRoot(p, root, '/dev/pts/ptmx', { flags: O_RDWR | O_NOCTTY | O_CLOEXEC, name: 'master' })
   p.call('ioctl', [master, TIOCSPTLCK, p.words([0])])
   const slave = p.call('ioctl', [master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC], { name: 'slave' })
-  // output is passed on as the process wrote it: whoever shows it maps newlines
-  const termios = p.buffer(64)
-  p.call('ioctl', [master, TCGETS, termios])
-  p.compute(termios, { mask: ~(BigInt(ONLCR) << BigInt(8 * TERMIOS.c_oflag)) }, { into: termios })
-  p.call('ioctl', [master, TCSETS, termios])
+  if (!plan.mapNewlines) {
+    const termios = p.buffer(64)
+    p.call('ioctl', [master, TCGETS, termios])
+    p.compute(termios, { mask: ~(BigInt(ONLCR) << BigInt(8 * TERMIOS.c_oflag)) }, { into: termios })
+    p.call('ioctl', [master, TCSETS, termios])
+  }
   if (consoleSize !== undefined) p.call('ioctl', [master, TIOCSWINSZ, p.words([consoleSize.height | (consoleSize.width << 16)])])
   p.call('fchown', [slave, user.uid, -1], { tolerate: ['EPERM', 'EINVAL'] })
   sendDescriptor(p, plan.console!, master, '/dev/pts/ptmx', 13)

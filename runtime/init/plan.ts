@@ -88,6 +88,8 @@ export interface ProcessPlan {
   readonly seccomp: SeccompPlan | undefined
   /** A connected unix socket that gets the master of the terminal. */
   readonly console: number | undefined
+  /** The terminal maps newlines (ONLCR), as a new one does: not where the caller shows its output on a terminal that maps them. */
+  readonly mapNewlines: boolean
   /** Descriptors 0–2 that are the host's /dev/null and become the container's. */
   readonly nullStdio: readonly number[]
   /** Descriptors 0–2 whose owner becomes the user of the process. */

@@ -30,6 +30,7 @@ const PROBES = {
   crun: () => onPath('crun'),
   busybox: () => onPath('busybox'),
   'dbus-daemon': () => onPath('dbus-daemon'),
+  strace: () => onPath('strace'),
   newuidmap: () => onPath('newuidmap') && onPath('newgidmap'),
   x64: () => process.arch === 'x64',
   arm64: () => process.arch === 'arm64',
