@@ -2,7 +2,7 @@
 import { Program } from '../program/assembler.ts'
 import type { Cell, Operand } from '../program/operand.ts'
 import { MOUNT_ATTR_RDONLY, MS_REMOUNT } from '../sys/abi/mount.ts'
-import { CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWUSER } from '../sys/abi/sched.ts'
+import { CLONE_NEWCGROUP, CLONE_NEWNET } from '../sys/abi/sched.ts'
 import { AF_INET, SOCK_CLOEXEC, SOCK_DGRAM } from '../sys/abi/socket.ts'
 import { IFF_UP, SIOCSIFFLAGS } from '../sys/abi/ioctl.ts'
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, O_WRONLY } from '../sys/abi/fcntl.ts'
@@ -21,7 +21,8 @@ import { emitMaskedPaths, emitReadonlyPaths } from './paths.ts'
 import type { ContainerPlan, Emit } from './plan.ts'
 import { makeInRoot, relative } from './resolve.ts'
 import { emitPivot, emitReadonlyRoot, emitRoot, emitRootPropagation } from './root.ts'
-import { emitSource, isBind, parsedMounts, setAttributes } from './sources.ts'
+import { emitSource, entersUserNamespace, isBind, parsedMounts } from './sources.ts'
+import { setAttributes } from './set-attributes.ts'
 import { emitBecomeRoot, emitStage, emitTasks } from './stage.ts'
 import { emitStartWait } from './start.ts'
 import { ask, askText, SAYS, type Text } from './sync.ts'
@@ -79,9 +80,6 @@ const emitFiles = (
   if (slave !== undefined && ownDev) emitConsoleNode(emit, root, slave)
   return { root, slave, readonly, ownDev }
 }
-
-const entersUserNamespace = (plan: ContainerPlan): boolean =>
-  (plan.fresh & CLONE_NEWUSER) !== 0 || plan.joins.some(({ type }) => type === 'user')
 
 const emitInit = (emit: Emit<ContainerPlan>, prepared: Prepared): void => {
   const { p, plan } = emit

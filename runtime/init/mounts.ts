@@ -8,7 +8,7 @@ import { emitCopy } from './copy.ts'
 import { fitsFsconfig, newFileSystem } from './file-system.ts'
 import type { ContainerPlan, Emit } from './plan.ts'
 import { makeInRoot, openInRoot, relative } from './resolve.ts'
-import { attach, emitOptions, emitPropagation, emitSource, isBind, type ParsedMount } from './sources.ts'
+import { attach, emitBindOptions, emitOptions, emitPropagation, emitSource, isBind, type ParsedMount } from './sources.ts'
 
 const PROC_SUPER_MAGIC = 0x9fa0
 
@@ -102,7 +102,7 @@ const sourceInside = (emit: Emit<ContainerPlan>, root: Operand, parsed: ParsedMo
   const fd = p.call('open_tree', [at, '', AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0)], {
     name: 'source',
   })
-  emitOptions(emit, fd, parsed, true)
+  emitBindOptions(emit, fd, parsed)
   return fd
 }
 

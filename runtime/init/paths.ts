@@ -17,7 +17,8 @@ import { newFileSystem } from './file-system.ts'
 import type { ContainerPlan, Emit } from './plan.ts'
 import { branchOnType, openInRoot, relative } from './resolve.ts'
 import { PAGE_WORDS } from './sync.ts'
-import { attach, setAttributes } from './sources.ts'
+import { attach } from './sources.ts'
+import { setAttributes } from './set-attributes.ts'
 
 /** A detached copy of the mount whose root (or a file in which) is `fd`. */
 const cloneOf = (p: Program, fd: Operand, recursive: boolean) =>

@@ -16,7 +16,8 @@ import {
 } from '../sys/abi/mount.ts'
 import { CLONE_NEWNS } from '../sys/abi/sched.ts'
 import type { ContainerPlan, Emit } from './plan.ts'
-import { PROPAGATION, setAttributes } from './sources.ts'
+import { PROPAGATION } from './sources.ts'
+import { setAttributes } from './set-attributes.ts'
 
 /** MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE. */
 const propagation = ({ spec }: ContainerPlan): number => PROPAGATION[spec.linux.rootfsPropagation ?? 'rslave'] & ~MS_REC

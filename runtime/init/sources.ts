@@ -7,11 +7,10 @@ import type { Cell, Operand } from '../program/operand.ts'
 import { mountAttributes } from '../spec/mount-attributes.ts'
 import { type MountOptions, parseMountOptions } from '../spec/mount-options.ts'
 import type { LinuxRootfsPropagation, Mount } from '../spec/types.ts'
-import { AT_EMPTY_PATH, AT_FDCWD } from '../sys/abi/fcntl.ts'
+import { AT_FDCWD } from '../sys/abi/fcntl.ts'
 import {
   AT_RECURSIVE,
   MOUNT_ATTR_IDMAP,
-  MOUNT_ATTR_SIZE_VER0,
   MOVE_MOUNT_F_EMPTY_PATH,
   MOVE_MOUNT_T_EMPTY_PATH,
   MS_BIND,
@@ -23,7 +22,10 @@ import {
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from '../sys/abi/mount.ts'
+import { CLONE_NEWUSER } from '../sys/abi/sched.ts'
+import { emitBindAttributes } from './bind-attributes.ts'
 import type { ContainerPlan, Emit, MountPlan } from './plan.ts'
+import { setAttributes } from './set-attributes.ts'
 
 /** A mount of the config with its options read. */
 export interface ParsedMount {
@@ -55,28 +57,6 @@ export const PROPAGATION: Readonly<Record<LinuxRootfsPropagation, number>> = {
   runbindable: MS_UNBINDABLE | MS_REC,
 }
 
-/** mount_setattr(2) on a mount given by descriptor. */
-export const setAttributes = (
-  p: Program,
-  fd: Operand,
-  {
-    set = 0,
-    clear = 0,
-    propagation = 0,
-    userns = 0,
-    recursive = false,
-  }: { set?: number; clear?: number; propagation?: number; userns?: number; recursive?: boolean },
-): void => {
-  if (set === 0 && clear === 0 && propagation === 0) return
-  p.call('mount_setattr', [
-    fd,
-    '',
-    AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0),
-    p.words([set, clear, propagation, userns]),
-    MOUNT_ATTR_SIZE_VER0,
-  ])
-}
-
 /** Attaches the detached mount `fd` onto `target`. */
 export const attach = (p: Program, fd: Operand, target: Operand): void => {
   p.call('move_mount', [fd, '', target, '', MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH])
@@ -94,8 +74,16 @@ const inherited = (propagation: LinuxRootfsPropagation | undefined): number => {
 
 /** What a mount option says of attributes, propagation and id maps, on a mount given by descriptor. */
 export const emitOptions = ({ p }: Emit<unknown>, fd: Operand, { options, plan }: ParsedMount, attributes: boolean): void => {
-  if (plan.idmap !== undefined) setAttributes(p, fd, { set: MOUNT_ATTR_IDMAP, userns: plan.idmap, recursive: options.idmap === 'ridmap' })
   if (attributes) setAttributes(p, fd, mountAttributes(options))
+  emitCommonOptions({ p }, fd, { options, plan })
+}
+
+const emitCommonOptions = (
+  { p }: Pick<Emit<unknown>, 'p'>,
+  fd: Operand,
+  { options, plan }: Pick<ParsedMount, 'options' | 'plan'>,
+): void => {
+  if (plan.idmap !== undefined) setAttributes(p, fd, { set: MOUNT_ATTR_IDMAP, userns: plan.idmap, recursive: options.idmap === 'ridmap' })
   if (options.recursive !== undefined) setAttributes(p, fd, { ...options.recursive, recursive: true })
   emitPropagation({ p }, fd, options)
 }
@@ -104,12 +92,21 @@ export const emitPropagation = ({ p }: Pick<Emit<unknown>, 'p'>, fd: Operand, { 
   for (const type of propagation) setAttributes(p, fd, { propagation: type & ~MS_REC, recursive: (type & MS_REC) !== 0 })
 }
 
+/** The same for a bind mount. */
+export const emitBindOptions = (emit: Emit<ContainerPlan>, fd: Operand, parsed: ParsedMount): void => {
+  emitBindAttributes(emit, fd, parsed.options, entersUserNamespace(emit.plan))
+  emitCommonOptions(emit, fd, parsed)
+}
+
+export const entersUserNamespace = ({ fresh, joins }: ContainerPlan): boolean =>
+  (fresh & CLONE_NEWUSER) !== 0 || joins.some(({ type }) => type === 'user')
+
 /** Opens the source of a bind mount, ready to be attached. */
 export const emitSource = (emit: Emit<ContainerPlan>, parsed: ParsedMount): Cell => {
   const { p, plan } = emit
   p.during = parsed.path
   const fd = cloneTree(p, parsed.mount.source!, (parsed.options.flags & MS_REC) !== 0, 'source')
   setAttributes(p, fd, { propagation: inherited(plan.spec.linux.rootfsPropagation), recursive: true })
-  emitOptions(emit, fd, parsed, true)
+  emitBindOptions(emit, fd, parsed)
   return fd
 }
