@@ -6,11 +6,12 @@ import assert from 'node:assert/strict'
 import { chmodSync, existsSync, lchownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { after, type TestContext } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { layout } from '../../runtime/cgroups/layout.ts'
 import { baseConfig, type Config, shell } from './config.ts'
 import { hierarchies, mountsOf, processesOf, removeCgroup } from './leftovers.ts'
 import { makeRootfs } from './rootfs.ts'
-import { command, type CommandOptions, MARK, OURS, type Result, RUNTIME } from './runtime.ts'
+import { command, type CommandOptions, MARK, OURS, PATIENCE, type Result, RUNTIME } from './runtime.ts'
 
 /** What `state` prints. */
 export interface ShownState {
@@ -25,9 +26,15 @@ export interface ShownState {
   readonly annotations?: Readonly<Record<string, string>>
 }
 
-/** How a test says what it expects where nothing special is asked for: success, with all output in the message. */
+/** Milliseconds between two looks at something that is yet to happen. */
+const PAUSE = 20
+
+/** Characters of output that a message shows. */
+const SHOWN = 2000
+
+/** How a test says what it expects where nothing special is asked for: success, with the output in the message. */
 export const succeeded = (result: Result, what: string): Result => {
-  assert.equal(result.status, 0, `${what}: status ${result.status ?? result.signal}\n${result.stderr}${result.stdout}`)
+  assert.equal(result.status, 0, `${what}: status ${result.status ?? result.signal}\n${(result.stderr + result.stdout).slice(0, SHOWN)}`)
   return result
 }
 
@@ -136,7 +143,7 @@ export class Bundle {
   assertRefusal(result: Result, pattern: RegExp): void {
     assert.notEqual(result.status, 0, `was to be refused: ${pattern}\n${result.stdout}`)
     if (OURS) {
-      assert.match(result.stderr, pattern)
+      assert.match(result.stderr.slice(-SHOWN), pattern)
       assert.equal(result.status, 1, result.stderr)
     }
     this.assertNothingLeft()
@@ -167,6 +174,17 @@ export class Bundle {
 
   async state(id = this.id): Promise<ShownState> {
     return JSON.parse((await this.must('state', id)).stdout) as ShownState
+  }
+
+  /** Waits until `state` says so. */
+  async becomes(status: string): Promise<void> {
+    const end = Date.now() + PATIENCE
+    for (;;) {
+      const now = (await this.state()).status
+      if (now === status) return
+      assert.ok(Date.now() < end, `${this.id} is ${now}, not ${status}`)
+      await setTimeout(PAUSE)
+    }
   }
 
   /** Folders of the container's cgroup, one per hierarchy. */

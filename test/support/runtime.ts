@@ -8,14 +8,14 @@ const OWN = resolve(import.meta.dirname, '../../bin/wherry-oci')
 /** Absolute path of the runtime. */
 export const RUNTIME = process.env['WHERRY_TEST_RUNTIME'] ? resolve(process.env['WHERRY_TEST_RUNTIME']) : OWN
 
-/** Whether it is ours; what only we have is skipped elsewhere. */
-export const OURS = RUNTIME === OWN
+/** Whether it is ours, wherever installed; what only we have is skipped elsewhere. */
+export const OURS = basename(RUNTIME) === basename(OWN)
 
 /** `skip` for a test of what the runtime-spec does not ask of every runtime; false where we are the runtime. */
 export const wherryOnly = (feature: string): false | string => (OURS ? false : `${feature}: not expected of ${basename(RUNTIME)}`)
 
 /** Milliseconds after which a command is taken for hanging; an emulated machine is slow. */
-export const PATIENCE = 300_000
+export const PATIENCE = Number(process.env['WHERRY_TEST_PATIENCE'] ?? 300_000)
 
 /** Marks every process of this run in its environment: the test runner is the parent of all test files. */
 export const MARK = `wherry-test-${process.ppid}`
