@@ -143,7 +143,7 @@ export class Bundle {
   assertRefusal(result: Result, pattern: RegExp): void {
     assert.notEqual(result.status, 0, `was to be refused: ${pattern}\n${result.stdout}`)
     if (OURS) {
-      assert.match(result.stderr.slice(-SHOWN), pattern)
+      assert.match(result.stderr.slice(-SHOWN).replaceAll('\\"', '"'), pattern) // the log quotes messages
       assert.equal(result.status, 1, result.stderr)
     }
     this.assertNothingLeft()
