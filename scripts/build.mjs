@@ -10,7 +10,7 @@
  * is in a file the longer V8 takes with its cache.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -105,7 +105,7 @@ const bundle = async (sources, verb) => {
 /** The packaged Node with the flags of the launcher. */
 const packagedNode = (name) => {
   const launcher = readFileSync(join(home, 'bin', name), 'utf8')
-  const flags = /exec "\$node\/bin\/node" (.*) "\$home\/dist\//.exec(launcher)[1].split(' ')
+  const flags = /exec "\$node\/bin\/node" (.*) "\$home\/dist\//.exec(launcher)[1].split(/\s+/)
   return { node: require.resolve(`node-linux-${process.arch}/bin/node`), flags }
 }
 
@@ -116,11 +116,11 @@ for (const [name, door] of Object.entries(DOORS)) {
   mkdirSync(folder, { recursive: true })
   const files = [...door.verbs, undefined].map((verb) => ({ verb, file: join(folder, `${verb ?? 'door'}.js`) }))
   for (const { verb, file } of files) writeFileSync(file, await bundle(door.sources, verb))
-  for (const { file } of files)
-    execFileSync(node, [...flags, join(home, 'scripts', 'code-cache.cjs'), file], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      timeout: 60_000,
-    })
+  for (const { file } of files) {
+    const options = { stdio: ['ignore', 'ignore', 'inherit'], timeout: 60_000 }
+    execFileSync(node, [...flags, join(home, 'scripts', 'code-cache.cjs'), file], options)
+    if (!existsSync(`${file.slice(0, -3)}.${process.arch}.cache`)) throw new Error(`${file} has got no code cache`)
+  }
   // in one step: containers may be started meanwhile
   const final = join(home, 'dist', name)
   rmSync(final, { recursive: true, force: true })
