@@ -6,9 +6,10 @@ import type { ContainerRecord, Engine } from './types.ts'
 /** Removes everything of a container: its processes, its cgroup, its folder. Idempotent. A cgroup that was not entered is removed if it is empty. */
 export const obliterate = async (engine: Engine, store: Store, record: ContainerRecord): Promise<void> => {
   const cgroup = await openCgroup(record.cgroup, engine.warn)
-  if (cgroup.exists() && (record.entered === true || cgroup.processes().length === 0)) {
-    await cgroup.kill()
-    await cgroup.destroy()
+  if (cgroup.exists()) {
+    const empty = cgroup.processes().length === 0
+    if (!empty && record.entered === true) await cgroup.kill()
+    if (empty || record.entered === true) await cgroup.destroy()
   }
   store.remove(record.id)
 }
