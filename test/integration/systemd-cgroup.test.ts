@@ -122,9 +122,12 @@ test('the record opens it again; an update reaches systemd and cgroup', { skip }
 test('limits stay when systemd reloads', { skip }, async () => {
   const cgroup = await open()
   await cgroup.create({ memory: { limit: 64n << 20n }, cpu: { quota: 600000, period: 900000 }, devices: [{ allow: false, access: 'rwm' }] })
-  const child = inScope('while :; do if true </dev/kmsg; then echo open; fi; true </dev/null || echo null; sleep 0.05; done 2>/dev/null')
+  // It starts when it is in the scope.
+  const child = inScope(
+    'kill -STOP $$; while :; do if true </dev/kmsg; then echo open; fi; true </dev/null || echo null; sleep 0.05; done 2>/dev/null',
+  )
   await cgroup.attach(child.pid!)
-  await sleep(200)
+  child.kill('SIGCONT')
   let text = ''
   child.stdout!.on('data', (chunk) => {
     text += chunk
@@ -135,6 +138,7 @@ test('limits stay when systemd reloads', { skip }, async () => {
   assert.equal(read(cgroup, 'cpu.max'), '603000 900000')
   await sleep(300)
   assert.equal(text, '', 'device rules held all the time')
+  assert.equal(show(cgroup, 'NeedDaemonReload'), 'no')
 })
 
 test('an update that the kernel refuses is undone in both', { skip }, async () => {

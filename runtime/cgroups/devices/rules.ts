@@ -16,7 +16,7 @@ export interface DeviceException {
 
 /**
  * What both generations can express. An access is excepted by default-deny if one exception allows all of its bits, by
- * default-allow if one exception has any of them. Sorted, so that equal rules are equal lists.
+ * default-allow if one exception has any of them. In the order of the list: callers read devices.list as they wrote it.
  */
 export interface DeviceRules {
   readonly allowByDefault: boolean

@@ -41,15 +41,17 @@ export class Bus {
   readonly #socket: Socket
   readonly #destination: string
   readonly #pending = new Map<number, Pending>()
+  readonly #connected: (problem: Error | undefined) => void
   #bytes = Buffer.alloc(0)
   #ready = false
   #serial = 0
   #ended: Error | undefined
   onSignal: Signal = () => {}
 
-  private constructor(socket: Socket, destination: string) {
+  private constructor(socket: Socket, destination: string, connected: (problem: Error | undefined) => void) {
     this.#socket = socket
     this.#destination = destination
+    this.#connected = connected
     socket.on('data', (bytes) => {
       try {
         this.#receive(bytes)
@@ -57,26 +59,25 @@ export class Bus {
         this.#end(error as Error)
       }
     })
+    socket.on('connect', () => socket.write(AUTHENTICATE))
     socket.on('error', (error) => this.#end(error))
     socket.on('close', () => this.#end(new Error('the connection was closed')))
-    socket.write(AUTHENTICATE)
   }
 
-  /** Connects to the socket `path`. Rejects with the error of connect(2). */
+  /**
+   * Connects to the socket `path`. Rejects with the error of connect(2), or of authentication. Nothing is sent before that is
+   * through: systemd would not look at a message that came along with its last line until another one comes.
+   */
   static open(path: string, destination: string): Promise<Bus> {
     return new Promise((resolve, reject) => {
-      const socket = connect(path)
-      socket.once('error', reject)
-      socket.once('connect', () => {
-        socket.off('error', reject)
-        resolve(new Bus(socket, destination))
-      })
+      const bus = new Bus(connect(path), destination, (problem) => (problem === undefined ? resolve(bus) : reject(problem)))
     })
   }
 
   #end(error: Error): void {
     this.#ended ??= error
     this.#socket.destroy()
+    this.#connected(error)
     for (const { member, reject } of this.#pending.values())
       reject(new WherryError('unavailable', `no answer of systemd to ${member}: ${this.#ended.message}`, { cause: this.#ended }))
     this.#pending.clear()
@@ -93,6 +94,7 @@ export class Bus {
       }
       this.#ready = true
       this.#bytes = this.#bytes.subarray(accepted.length)
+      this.#connected(undefined)
     }
     for (;;) {
       const length = messageLength(this.#bytes)

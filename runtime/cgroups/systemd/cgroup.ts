@@ -16,7 +16,7 @@ import type { Write } from '../writes.ts'
 import { annotatedProperties } from './annotations.ts'
 import { deviceProperties } from './devices.ts'
 import { Manager } from './manager.ts'
-import { roundQuota, unitProperties, withoutIdleWeight } from './properties.ts'
+import { settleBandwidth, unitProperties, withoutIdleWeight } from './properties.ts'
 import { slicePath, unitName } from './unit.ts'
 import type { Property, Variant } from './wire.ts'
 
@@ -62,7 +62,7 @@ class SystemdCgroup implements Cgroup {
   }
 
   #adjust(writes: readonly Write[]): readonly Write[] {
-    return roundQuota(withoutIdleWeight(writes, this.#warn))
+    return settleBandwidth(withoutIdleWeight(writes, this.#warn))
   }
 
   async create(resources: LinuxResources = {}): Promise<void> {

@@ -74,15 +74,23 @@ const perSecond = ({ quota, period = PERIOD }: Bandwidth): bigint => {
   return ((exact + 9_999n) / 10_000n) * 10_000n
 }
 
-/** The writes with the quota that systemd is going to set: it and the cgroup must agree. */
-export const roundQuota = (writes: readonly Write[]): readonly Write[] => {
+/**
+ * The writes with the quota that systemd is going to set, since it and the cgroup must agree, and with the period as it is:
+ * systemd sets the default where there is no quota.
+ */
+export const settleBandwidth = (writes: readonly Write[]): readonly Write[] => {
   const limits = bandwidth(writes)
-  if (limits === undefined || limits.quota <= 0n || limits.period === 0n) return writes
-  const quota = String((perSecond(limits) * (limits.period ?? PERIOD)) / 1_000_000n)
-  return writes.map((write) => {
-    if (write.file === 'cpu.cfs_quota_us') return { ...write, value: quota }
-    return write.file === 'cpu.max' ? { ...write, value: [quota, ...write.value.trim().split(/\s+/).slice(1)].join(' ') } : write
+  if (limits === undefined || limits.period === 0n) return writes
+  const { period } = limits
+  const quota = limits.quota > 0n ? (perSecond(limits) * (period ?? PERIOD)) / 1_000_000n : limits.quota
+  const settled = writes.map((write) => {
+    if (write.file === 'cpu.cfs_quota_us') return { ...write, value: String(quota) }
+    if (write.file !== 'cpu.max') return write
+    return { ...write, value: `${quota > 0n ? quota : 'max'}${period === undefined ? '' : ` ${period}`}` }
   })
+  const v1 = writes.find(({ file }) => file === 'cpu.cfs_quota_us')
+  if (v1 === undefined || period === undefined || writes.some(({ file }) => file === 'cpu.cfs_period_us')) return settled
+  return [...settled, { ...v1, file: 'cpu.cfs_period_us', value: String(period) }]
 }
 
 /** The properties that say what the writes do; the last write of a file counts. `version` is systemd's. */

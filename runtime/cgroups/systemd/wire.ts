@@ -53,6 +53,19 @@ const typesOf = (signature: string): readonly string[] => {
   return types
 }
 
+/** Types of a fixed size, which is their alignment too. */
+const FIXED: Readonly<Record<string, { write(bytes: Buffer, at: number, value: Value): void; read(bytes: Buffer, at: number): Value }>> = {
+  y: { write: (bytes, at, value) => bytes.writeUInt8(Number(value), at), read: (bytes, at) => bytes.readUInt8(at) },
+  b: { write: (bytes, at, value) => bytes.writeUInt32LE(Number(value), at), read: (bytes, at) => bytes.readUInt32LE(at) !== 0 },
+  n: { write: (bytes, at, value) => bytes.writeInt16LE(Number(value), at), read: (bytes, at) => bytes.readInt16LE(at) },
+  q: { write: (bytes, at, value) => bytes.writeUInt16LE(Number(value), at), read: (bytes, at) => bytes.readUInt16LE(at) },
+  i: { write: (bytes, at, value) => bytes.writeInt32LE(Number(value), at), read: (bytes, at) => bytes.readInt32LE(at) },
+  u: { write: (bytes, at, value) => bytes.writeUInt32LE(Number(value), at), read: (bytes, at) => bytes.readUInt32LE(at) },
+  x: { write: (bytes, at, value) => bytes.writeBigInt64LE(BigInt(value as number), at), read: (bytes, at) => bytes.readBigInt64LE(at) },
+  t: { write: (bytes, at, value) => bytes.writeBigUInt64LE(BigInt(value as number), at), read: (bytes, at) => bytes.readBigUInt64LE(at) },
+  d: { write: (bytes, at, value) => bytes.writeDoubleLE(Number(value), at), read: (bytes, at) => bytes.readDoubleLE(at) },
+}
+
 const padding = (offset: number, type: string): number => {
   const alignment = ALIGNMENT[type[0]!]
   if (alignment === undefined) throw new Error(`D-Bus type ${type} is unknown`)
@@ -81,8 +94,7 @@ class Writer {
   #text(text: string, type: string): void {
     if (text.includes('\0')) throw new Error(`D-Bus string with a NUL: ${JSON.stringify(text)}`)
     const bytes = Buffer.from(`${text}\0`)
-    if (type === 'g') this.#bytes.writeUInt8(bytes.length - 1, this.#grow(1))
-    else this.write('u', bytes.length - 1)
+    this.write(type === 'g' ? 'y' : 'u', bytes.length - 1)
     const at = this.#grow(bytes.length)
     bytes.copy(this.#bytes, at)
   }
@@ -97,33 +109,14 @@ class Writer {
 
   write(type: string, value: Value): void {
     this.pad(type)
-    const number = (size: number): number => this.#grow(size)
+    const fixed = FIXED[type]
+    if (fixed !== undefined) {
+      // The buffer may be another one after it has grown.
+      const at = this.#grow(ALIGNMENT[type]!)
+      fixed.write(this.#bytes, at, value)
+      return
+    }
     switch (type[0]) {
-      case 'y':
-        this.#bytes.writeUInt8(Number(value), number(1))
-        break
-      case 'b':
-      case 'u':
-        this.#bytes.writeUInt32LE(Number(value), number(4))
-        break
-      case 'n':
-        this.#bytes.writeInt16LE(Number(value), number(2))
-        break
-      case 'q':
-        this.#bytes.writeUInt16LE(Number(value), number(2))
-        break
-      case 'i':
-        this.#bytes.writeInt32LE(Number(value), number(4))
-        break
-      case 'x':
-        this.#bytes.writeBigInt64LE(BigInt(value as number), number(8))
-        break
-      case 't':
-        this.#bytes.writeBigUInt64LE(BigInt(value as number), number(8))
-        break
-      case 'd':
-        this.#bytes.writeDoubleLE(Number(value), number(8))
-        break
       case 's':
       case 'o':
       case 'g':
@@ -171,36 +164,19 @@ class Reader {
 
   read(type: string): Value {
     this.skipTo(type)
+    const fixed = FIXED[type]
+    if (fixed !== undefined) return fixed.read(this.#bytes, this.#take(ALIGNMENT[type]!))
     switch (type[0]) {
-      case 'y':
-        return this.#bytes.readUInt8(this.#take(1))
-      case 'b':
-        return this.#bytes.readUInt32LE(this.#take(4)) !== 0
-      case 'u':
-        return this.#bytes.readUInt32LE(this.#take(4))
-      case 'n':
-        return this.#bytes.readInt16LE(this.#take(2))
-      case 'q':
-        return this.#bytes.readUInt16LE(this.#take(2))
-      case 'i':
-        return this.#bytes.readInt32LE(this.#take(4))
-      case 'x':
-        return this.#bytes.readBigInt64LE(this.#take(8))
-      case 't':
-        return this.#bytes.readBigUInt64LE(this.#take(8))
-      case 'd':
-        return this.#bytes.readDoubleLE(this.#take(8))
       case 's':
       case 'o':
-        return this.#text(this.#bytes.readUInt32LE(this.#take(4)))
       case 'g':
-        return this.#text(this.#bytes.readUInt8(this.#take(1)))
+        return this.#text(Number(this.read(type === 'g' ? 'y' : 'u')))
       case 'v': {
         const signature = String(this.read('g'))
         return { signature, value: this.read(signature) }
       }
       case 'a': {
-        const length = this.#bytes.readUInt32LE(this.#take(4))
+        const length = Number(this.read('u'))
         const element = type.slice(1)
         this.skipTo(element)
         const end = this.#at + length

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { deviceRules } from '../../../../runtime/cgroups/devices/rules.ts'
 import { deviceProperties } from '../../../../runtime/cgroups/systemd/devices.ts'
-import { cpuMask, roundQuota, unitProperties, withoutIdleWeight } from '../../../../runtime/cgroups/systemd/properties.ts'
+import { cpuMask, settleBandwidth, unitProperties, withoutIdleWeight } from '../../../../runtime/cgroups/systemd/properties.ts'
 import type { Write } from '../../../../runtime/cgroups/writes.ts'
 
 const writes = (files: Readonly<Record<string, string>>): readonly Write[] =>
@@ -71,8 +71,8 @@ test('the bandwidth limit, in whole percents', () => {
   assert.deepEqual(properties({ 'cpu.max': '5000 10000' }, 241), { CPUQuotaPerSecUSec: 't 500000' }, 'before 242 the period is unknown')
 })
 
-test('the cgroup gets the quota that systemd rounds to', () => {
-  const rounded = (files: Readonly<Record<string, string>>) => roundQuota(writes(files)).map(({ value }) => value)
+test('the cgroup gets the quota that systemd rounds to, and keeps its period', () => {
+  const rounded = (files: Readonly<Record<string, string>>) => settleBandwidth(writes(files)).map(({ value }) => value)
   assert.deepEqual(rounded({ 'cpu.max': '600000 900000' }), ['603000 900000'])
   assert.deepEqual(rounded({ 'cpu.max': '5000' }), ['5000'])
   assert.deepEqual(rounded({ 'cpu.max': 'max 900000' }), ['max 900000'])
@@ -118,9 +118,9 @@ test('devices: as near as systemd can', () => {
       [
         'DeviceAllow',
         [
-          ['char-*', 'm'],
           ['/dev/char/1:3', 'rwm'],
           ['block-8', 'r'],
+          ['char-*', 'm'],
         ],
       ],
     ],

@@ -65,6 +65,10 @@ test('bytes may be given as such', () => {
 })
 
 test('a message longer than the first buffer', () => {
+  for (const signature of ['y', 'n', 'u', 't', 'd']) {
+    const many = Array.from({ length: 600 }, (_, i) => (signature === 't' ? BigInt(i) : i % 128))
+    assert.deepEqual(roundTrip(`a${signature}`, [many]), [many])
+  }
   const long = 'x'.repeat(5000)
   assert.deepEqual(roundTrip('ss', [long, long]), [long, long])
 })
