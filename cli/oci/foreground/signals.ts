@@ -1,6 +1,7 @@
 /** Signals that come to us are for the container. */
-import { SIGNALS, type SignalName } from '../../../runtime/sys/abi/signal.ts'
+import { SIG_UNBLOCK, SIGNALS, SIGSET_SIZE, type SignalName } from '../../../runtime/sys/abi/signal.ts'
 import { isErrno } from '../../../runtime/sys/error.ts'
+import { syscall } from '../../../runtime/sys/syscall.ts'
 
 /**
  * Not forwarded: what cannot be caught; what is about our own children, windows, pipes and terminal; and what says that this
@@ -25,6 +26,13 @@ const OURS: ReadonlySet<SignalName> = new Set<SignalName>([
 
 export const FORWARDED = (Object.keys(SIGNALS) as SignalName[]).filter((name) => !OURS.has(name))
 
+/** Node holds SIGUSR1 back until its debugger listens for it, which --disable-sigusr1 forbids for good. */
+const unblock = (name: SignalName): void => {
+  const set = Buffer.alloc(SIGSET_SIZE)
+  set.writeBigUInt64LE(1n << BigInt(SIGNALS[name] - 1))
+  syscall('rt_sigprocmask', [SIG_UNBLOCK, set, 0, SIGSET_SIZE])
+}
+
 export interface Forwarding {
   /** Sends what has come and what will come to process `pid`, a child of ours. */
   to(pid: number): void
@@ -48,6 +56,7 @@ export const forwardSignals = (debug: (message: string) => void): Forwarding => 
     else send(target, name as SignalName)
   }
   for (const name of FORWARDED) process.on(name, receive)
+  unblock('SIGUSR1')
   return {
     to: (pid) => {
       target = pid
