@@ -34,7 +34,7 @@ import {
 import { tellStages } from './debug.ts'
 import { runHooks, stateOf } from './hooks.ts'
 import { deniesSetgroups, inInitialUserNamespace, userNamespace, writeMaps } from './idmap.ts'
-import { abandon, failure, initOf, launch, type Launched, reap } from './launch.ts'
+import { abandon, causeOf, failure, initOf, launch, type Launched, reap } from './launch.ts'
 import { makePage } from './page-file.ts'
 import { writePidFile } from './pid-file.ts'
 import { identify } from './process-id.ts'
@@ -260,8 +260,10 @@ const build = async (creation: Creation, record: ContainerRecord): Promise<Conta
     return created
   } catch (error) {
     channel.close()
-    if (launched !== undefined) abandon(launched)
-    throw error
+    if (launched === undefined) throw error
+    const cause = await causeOf(error, launched, `container ${options.id}`)
+    abandon(launched)
+    throw cause
   } finally {
     channel.close()
   }

@@ -14,7 +14,7 @@ import { Channel } from './channel.ts'
 import { tellStages } from './debug.ts'
 import { listenerText, openConsole, openEntrance, openSeccomp, sendPidfd, servesItself } from './create.ts'
 import { capabilityLimit, Held, inheritedDescriptors, openNamespaces, processPlan } from './gather.ts'
-import { abandon, failure, failureIn, initOf, launch, type Launched, reap } from './launch.ts'
+import { abandon, causeOf, failure, failureIn, initOf, launch, type Launched, reap } from './launch.ts'
 import { makePage } from './page-file.ts'
 import { writePidFile } from './pid-file.ts'
 import { specOf } from './spec.ts'
@@ -135,8 +135,10 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
     return { pid }
   } catch (error) {
     channel.close()
-    if (launched !== undefined) abandon(launched)
-    throw error
+    if (launched === undefined) throw error
+    const cause = await causeOf(error, launched, 'the process')
+    abandon(launched)
+    throw cause
   } finally {
     channel.close()
     held.close()

@@ -7,6 +7,9 @@ import type { Program } from '../program/assembler.ts'
 import { type Image, link } from '../program/link.ts'
 import { WNOHANG, wifsignaled, wtermsig } from '../sys/abi/wait.ts'
 import { executableFile, posixSpawn } from '../sys/spawn.ts'
+import { isErrno } from '../sys/error.ts'
+import { ERRNO } from '../sys/abi/errno.ts'
+import { sleep } from '../sleep.ts'
 import { trySyscall } from '../sys/syscall.ts'
 import type { Channel } from './channel.ts'
 import { readPage } from './page-file.ts'
@@ -56,12 +59,25 @@ export const failureIn = async ({ image, page }: Pick<Launched, 'image' | 'page'
   return failureOf(image, read)
 }
 
+/** Milliseconds that a process which has closed its end of the channel may take to be dead. */
+const DYING = 1000
+
+/** The status of a child that is about to end; undefined where it is none, or runs on. */
+const endOf = async (pid: number): Promise<number | undefined> => {
+  const until = performance.now() + DYING
+  for (;;) {
+    const found = pid === 0 ? -ERRNO.ECHILD : trySyscall('wait4', pid, status, WNOHANG, 0)
+    if (found === pid) return status.readInt32LE()
+    if (found !== 0 || performance.now() > until) return undefined
+    await sleep(1)
+  }
+}
+
 /** Why the program ended before its time: what failed, or what ended it. */
 export const failure = async (launched: Launched, what: string): Promise<Error> => {
   const failed = await failureIn(launched)
   if (failed !== undefined) return failed
-  const pid = initOf(launched)
-  const ended = (pid === 0 ? undefined : reap(pid, WNOHANG)) ?? reap(launched.stage, WNOHANG)
+  const ended = (await endOf(initOf(launched))) ?? (await endOf(launched.stage))
   if (ended !== undefined && wifsignaled(ended))
     return new WherryError(
       'internal',
@@ -69,6 +85,10 @@ export const failure = async (launched: Launched, what: string): Promise<Error> 
     )
   return new WherryError('internal', `${what} ended before its process was executed`)
 }
+
+/** What to tell of an error in the talk with a program: a broken pipe only says that it has ended. */
+export const causeOf = async (error: unknown, launched: Launched, what: string): Promise<unknown> =>
+  isErrno(error, 'EPIPE', 'ECONNRESET') ? failure(launched, what) : error
 
 /** Ends what is left of a program that failed. */
 export const abandon = (launched: Launched): void => {

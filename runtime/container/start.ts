@@ -26,6 +26,17 @@ const awaitEnd = async (connection: number): Promise<void> => {
   while (trySyscall('ppoll', poll, 1, slice, 0, 8) <= 0) await sleep(2)
 }
 
+/** Asks init to go on, and waits until it has. */
+const ask = async (socket: string): Promise<void> => {
+  const connection = unixConnect(socket)
+  try {
+    syscall('write', [connection, '.', 1])
+    await awaitEnd(connection)
+  } finally {
+    closeSync(connection)
+  }
+}
+
 /** Why init ended instead of executing its process; undefined if it did. */
 const failed = async (store: Store, id: string): Promise<Error | undefined> => {
   const page = openSync(store.file(id, 'page'), 'r')
@@ -54,13 +65,11 @@ export const start = async (engine: Engine, id: string, { strict = false }: { st
   try {
     const record = store.read(id)
     const status = await statusOf(engine, store, record)
-    if (status !== 'created') throw refusal(record, status)
-    const connection = unixConnect(store.file(id, 'start.sock'))
+    if (status !== 'created') throw (status === 'stopped' ? await failed(store, id) : undefined) ?? refusal(record, status)
     try {
-      syscall('write', [connection, '.', 1])
-      await awaitEnd(connection)
-    } finally {
-      closeSync(connection)
+      await ask(store.file(id, 'start.sock'))
+    } catch (error) {
+      throw (await failed(store, id)) ?? error // it ended just now
     }
     store.removeSocket(id)
     const error = await failed(store, id)

@@ -65,8 +65,8 @@ export const emitChdir = ({ p, plan }: Emit<ProcessPlan>): { again: () => void }
 }
 
 /** What is not the process's own closes: what is needed until then when it is executed, the rest at once. */
-export const emitCloseOnExec = ({ p, plan }: Emit<ProcessPlan>): void => {
-  p.during = undefined
+export const emitCloseOnExec = ({ p, plan }: Emit<ProcessPlan>, during?: string): void => {
+  p.during = during
   if (plan.kept > 0) p.call('close_range', [plan.inherited, plan.inherited + plan.kept - 1, CLOSE_RANGE_CLOEXEC])
   p.call('close_range', [plan.inherited + plan.kept, 0xffffffff, 0])
 }

@@ -24,7 +24,7 @@ import { emitPivot, emitReadonlyRoot, emitRoot, emitRootPropagation } from './ro
 import { emitSource, entersUserNamespace, isBind, parsedMounts } from './sources.ts'
 import { setAttributes } from './set-attributes.ts'
 import { emitBecomeRoot, emitStage, emitTasks } from './stage.ts'
-import { emitStartWait } from './start.ts'
+import { emitStartWait, WAITING } from './start.ts'
 import { ask, askText, SAYS, type Text } from './sync.ts'
 
 /** A procfs of the container's pid namespace that is mounted nowhere: what is written through it cannot be led astray. */
@@ -135,8 +135,9 @@ const emitProcess = (emit: Emit<ContainerPlan>, slave: Cell | undefined, proc: C
   const startHooks = spec.hooks?.startContainer
   const state = startHooks === undefined ? undefined : askText(emit, SAYS.startState)
   const listener: Text | undefined = plan.seccomp?.listener === undefined ? undefined : askText(emit, SAYS.listener)
+  p.during = WAITING
   ask(emit, SAYS.created)
-  emitCloseOnExec(emit)
+  emitCloseOnExec(emit, WAITING)
   emitStartWait(emit)
   if (state !== undefined && startHooks !== undefined)
     emitHooks(

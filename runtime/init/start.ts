@@ -9,7 +9,7 @@ import { PAGE_WORDS } from './sync.ts'
 
 const SFD_CLOEXEC = 0x80000
 
-/** What the ops from here on are for. */
+/** What the ops from the last word to the parent on are for: `start` tells of their failures. */
 export const WAITING = 'waiting for start'
 
 /** struct signalfd_siginfo, signalfd(2); ssi_signo comes first. */
