@@ -8,7 +8,7 @@ const DEFAULT = '/run/wherry-oci'
 const MODE = 0o1700
 
 /** user_namespaces(7): only the first one maps all ids to themselves. */
-export const inUserNamespace = (): boolean => {
+const inUserNamespace = (): boolean => {
   try {
     return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'))
   } catch (error) {
@@ -21,9 +21,6 @@ const isRoot = (): boolean => process.geteuid!() === 0
 
 /** Root in the first user namespace keeps to /run; root in another does too if it says that it is root. */
 const usesRuntimeDirectory = (): boolean => !isRoot() || (inUserNamespace() && process.env['USER'] !== 'root')
-
-/** Whether missing permissions on cgroups are to be expected. */
-export const lacksCgroups = (): boolean => !isRoot() || inUserNamespace()
 
 /** The folder for the state of who runs this; below $XDG_RUNTIME_DIR it is made. */
 export const defaultRoot = (): string => {
