@@ -89,13 +89,15 @@ export class SpoolCursor {
   async next(): Promise<Item> {
     const known = this.#decode()
     if (known.kind === 'record') return known
-    if (!(await this.#fill())) return { kind: 'end' }
-    let item = this.#decode()
-    while (item.kind === 'torn' && this.#chunk.length === this.#size && this.#size < RECORD_FITS) {
-      this.#size = MOST_CHUNK
+    let item: Item
+    do {
+      const length = this.#size
       await this.#fill()
       item = this.#decode()
-    }
+      if (item.kind !== 'torn' || this.#chunk.length < length) break
+      // a record may be larger than what was read
+      this.#size = MOST_CHUNK
+    } while (this.#chunk.length < RECORD_FITS)
     return item
   }
 
@@ -134,13 +136,12 @@ export class SpoolCursor {
   }
 
   /** Reads anew from where it is. Records share the chunk's memory, so each is a new one. */
-  async #fill(): Promise<boolean> {
+  async #fill(): Promise<void> {
     const chunk = Buffer.allocUnsafeSlow(this.#size)
     const { bytesRead } = await this.#handle.read(chunk, 0, chunk.length, this.#offset)
     this.#chunk = chunk.subarray(0, bytesRead)
     this.#at = 0
     if (bytesRead === this.#size) this.#size = Math.min(this.#size * 2, MOST_CHUNK)
     else if (bytesRead < this.#size / 4) this.#size = Math.max(LEAST_CHUNK, this.#size / 2)
-    return bytesRead > 0
   }
 }

@@ -55,6 +55,8 @@ const WORDS = {
   /** struct itimerspec. */
   drain: 480,
   acknowledge: 512,
+  /** /proc/self/fd/N of the executable. */
+  path: 544,
 } as const
 
 export type ParameterName = keyof typeof WORDS
@@ -181,6 +183,7 @@ export const encodePage = (p: Parameters): Uint8Array => {
     lastChild: executable - 1,
     executable,
     end: executable + 1,
+    path: memory.string(`/proc/self/fd/${executable}`),
     argv: memory.strings(p.argv),
     env: memory.strings(p.env),
     staged: Number(p.pidOffset !== undefined),

@@ -24,7 +24,7 @@ const FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL
 const byte = (letter: string): number => letter.charCodeAt(0)
 
 /** Sends a message without a descriptor. A client that does not read what it asked for loses it. */
-export const emitTell = (state: State, client: Operand, event: string, value: Cell, negative: Label | 'next' = 'next'): void => {
+export const emitTell = (state: State, client: Operand, event: string, value: Cell, negative: Label): void => {
   const { p } = state
   const message = p.words([byte(event), 0])
   p.copy(value, message.plus(MESSAGE.value))
@@ -147,16 +147,22 @@ const emitRequests = (state: State, requests: Requests, answer: Answer, leave: L
   // a description of its own, so that clients share neither flags nor fate
   p.place(requests.stdin)
   const closed = p.label()
+  const shared = p.label()
   const attached = p.label()
   p.compute(stdinWriter, {}, { negative: closed })
-  p.call('openat', [OWN.run, RUN.stdin, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW[p.arch], 0], {
-    into: answer.temporary,
-    negative: closed,
-  })
+  const flags = O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW[p.arch]
+  p.call('openat', [OWN.run, RUN.stdin, flags, 0], { into: answer.temporary, negative: closed, tolerate: { EACCES: shared } })
   p.compute(state.stdinClient, {}, { positive: attached })
   p.copy(client, state.stdinClient)
   p.place(attached)
   pass(answer.temporary)
+  // the container's user owns it now and is a stranger to a keeper that is not root: then they share the keeper's own
+  p.place(shared)
+  p.copy(stdinWriter, answer.rights.plus(CMSGHDR.size), 4)
+  p.set(answer.temporary, -1)
+  p.compute(state.stdinClient, {}, { positive: answer.withDescriptor })
+  p.copy(client, state.stdinClient)
+  p.jump(answer.withDescriptor)
   p.place(closed)
   refuse(ERRNO.EPIPE)
 

@@ -4,12 +4,11 @@ import { MAP_FIXED, MAP_SHARED, PROT_READ, PROT_WRITE } from '../../sys/abi/mman
 import { EPOLL_CLOEXEC } from '../../sys/abi/poll.ts'
 import { PR_SET_DUMPABLE, PR_SET_NAME, SUID_DUMP_DISABLE } from '../../sys/abi/prctl.ts'
 import { RLIMITS } from '../../sys/abi/resource.ts'
-import { CLONE_PIDFD } from '../../sys/abi/sched.ts'
 import { SFD_CLOEXEC, SFD_NONBLOCK, SIG_IGN, SIG_SETMASK, SIGNALS, SIGSET_SIZE } from '../../sys/abi/signal.ts'
 import { CLOCK_MONOTONIC, TFD_CLOEXEC, TFD_NONBLOCK } from '../../sys/abi/time.ts'
 import { EXIT } from '../layout.ts'
 import { CHILD_BASE, MAPPED_SIZE, OWN, parameter, parameterAddress } from '../parameters.ts'
-import { CLIENT, LOW32, type State, TAGS } from './state.ts'
+import { CLIENT, type State, TAGS } from './state.ts'
 
 /** Faults of the program itself, and SIGXFSZ: a blocked signal is kept pending even where it is ignored, and would kill what is executed later. */
 const NOT_BLOCKED = ['SIGILL', 'SIGTRAP', 'SIGBUS', 'SIGFPE', 'SIGSEGV', 'SIGSYS', 'SIGXFSZ'] as const
@@ -61,7 +60,12 @@ const emitChild = (state: State): void => {
   p.compute(to, { factor: -1, addend: parameter('children') }, { positive: next })
   p.call('close_range', [parameter('children'), parameter('lastChild'), 0])
   p.call('fcntl', [parameter('executable'), F_SETFD, FD_CLOEXEC])
-  p.call('execveat', [parameter('executable'), '', parameter('argv'), parameter('env'), AT_EMPTY_PATH], { positive: 'fail', zero: 'fail' })
+  // a filter around us may not know the call; then the way leads through procfs
+  const [executable, argv, env] = [parameter('executable'), parameter('argv'), parameter('env')]
+  const older = p.label()
+  p.call('execveat', [executable, '', argv, env, AT_EMPTY_PATH], { positive: 'fail', zero: 'fail', tolerate: { ENOSYS: older } })
+  p.place(older)
+  p.call('execve', [parameter('path'), argv, env], { positive: 'fail', zero: 'fail' })
 }
 
 /** What must not be passed on to the child: limits, ignored signals. From here on nothing may end the keeper. */
@@ -89,16 +93,12 @@ export const emitSetup = (state: State): void => {
 
   const child = p.label()
   const parent = p.label()
-  const pidfd = p.buffer(8)
-  p.call('clone', [SIGNALS.SIGCHLD | CLONE_PIDFD, 0, pidfd, 0, 0], { into: state.stage, zero: child, positive: parent })
+  p.call('clone', [SIGNALS.SIGCHLD, 0, 0, 0, 0], { into: state.stage, zero: child, positive: parent })
   p.place(child)
   emitChild(state)
   p.place(parent)
-  p.compute(pidfd, { mask: LOW32 }, { into: state.stageFd })
   emitRetire(state)
   p.compare(parameter('staged'), 1, { equal: state.loop })
   p.copy(state.stage, state.init)
-  p.copy(state.stageFd, state.initFd)
-  p.set(state.stageFd, -1)
   p.jump(state.begun)
 }

@@ -21,8 +21,6 @@ const emitStageEnd = (state: State, stage: Label): void => {
   p.compare(scratch.plus(SIGINFO.si_code), CLD_EXITED, { mask: LOW32, otherwise: failed })
   p.compare(scratch.plus(SIGINFO.si_status), 0, { mask: LOW32, otherwise: failed })
   p.compute(init, {}, { zero: failed })
-  state.tolerant('close', [state.stageFd])
-  p.call('pidfd_open', [init, 0], { into: state.initFd, negative: 'next' })
   p.jump(state.begun)
 
   p.place(failed)
@@ -32,15 +30,21 @@ const emitStageEnd = (state: State, stage: Label): void => {
   p.jump(state.initEnded)
 }
 
-/** An unreaped child's pid is nobody else's, should there be no pidfd. */
+/** The pid of a child that has not been waited for is nobody else's: it may be killed by it where no pidfd was to be had. */
 const emitBegun = (state: State): void => {
   const { p, init } = state
   const told = p.label()
+  const deaf = p.label()
   p.place(state.begun)
+  p.call('pidfd_open', [init, 0], { into: state.initFd, negative: 'next' })
   p.copy(init, state.pid)
   p.set(state.page('phase'), PHASES.running)
   p.compute(state.subscriber, {}, { negative: told })
-  emitTell(state, state.subscriber, EVENTS.begun, init)
+  emitTell(state, state.subscriber, EVENTS.begun, init, deaf)
+  p.jump(told)
+  p.place(deaf)
+  state.tolerant('close', [state.subscriber])
+  p.set(state.subscriber, -1)
   p.place(told)
   p.compute(state.terminated, {}, { zero: state.reap })
   p.place(state.killInit)
@@ -94,7 +98,7 @@ const emitTerminate = (state: State): void => {
   p.compare(phase, PHASES.running, { equal: state.killInit })
   p.compare(phase, PHASES.ended, { equal: state.cleanup })
   p.compute(phase, {}, { positive: state.publish })
-  state.tolerant('pidfd_send_signal', [state.stageFd, SIGNALS.SIGKILL, 0, 0])
+  state.tolerant('kill', [state.stage, SIGNALS.SIGKILL])
   p.jump(state.loop)
 }
 

@@ -64,7 +64,6 @@ export class State {
   readonly interval: Cell
 
   readonly stage: Cell
-  readonly stageFd: Cell
   readonly init: Cell
   readonly initFd: Cell
   /** The exit record, in the page; `pid` is init's for all to see, `init` is 0 once it has ended. */
@@ -141,7 +140,6 @@ export class State {
     this.retry = p.words([0, 0, 0, RETRY_FIRST])
     this.interval = new Cell(this.retry.plus(ITIMERSPEC.it_value + TIMESPEC.tv_nsec), 'interval')
     this.stage = cell('stage')
-    this.stageFd = cell('stageFd', -1)
     this.init = cell('init')
     this.initFd = cell('initFd', -1)
     this.lastReads = cell('lastReads', LAST_READS)
