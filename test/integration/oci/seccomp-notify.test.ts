@@ -131,6 +131,7 @@ test('what cannot work is refused', { skip }, async (t) => {
   nobody.config.linux.seccomp!.listenerPath = `${nobody.folder}/nobody.sock`
   nobody.config.linux.seccomp!.syscalls![0]!.names = ['write']
   await nobody.refused(/SCMP_ACT_NOTIFY cannot be used for the write syscall/)
+  nobody.config.linux.seccomp!.syscalls![0]!.names = MKDIR
   nobody.config.linux.seccomp!.defaultAction = 'SCMP_ACT_NOTIFY'
   await nobody.refused(/SCMP_ACT_NOTIFY cannot be used as default action/)
 })

@@ -118,7 +118,7 @@ test('long argument lists and environments arrive', { skip }, async (t) => {
   })
   const args = Array.from({ length: 1000 }, (_, index) => `${index}-${'y'.repeat(100)}`)
   assert.equal(
-    (await box.run(['sh', '-c', 'echo $# ${#V499} ${1000}; env | grep -c ^V', 'sh', ...args])).stdout,
-    `1000 500 ${args[999]}\n500\n`,
+    (await box.run(['sh', '-c', 'echo $# $(env | grep -c ^V); shift 999; echo $1', 'sh', ...args])).stdout,
+    `1000 500\n${args[999]}\n`,
   )
 })
