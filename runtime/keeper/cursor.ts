@@ -1,4 +1,5 @@
 /** A place in one spool file, from which records are read. */
+import { readSync } from 'node:fs'
 import { constants, type FileHandle, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ERRNO } from '../sys/abi/errno.ts'
@@ -33,6 +34,9 @@ export class SpoolCursor {
   #chunk: Buffer = Buffer.alloc(0)
   #at = 0
   #size = LEAST_CHUNK
+  /** The last read found less than it asked for: there was the end. */
+  #short = false
+  #wasAtEnd = false
 
   private constructor(handle: FileHandle, header: FileHeader) {
     this.#handle = handle
@@ -86,9 +90,14 @@ export class SpoolCursor {
     return offset <= size
   }
 
+  /** An `end` may be of the last read: called again, it looks anew. */
   async next(): Promise<Item> {
     const known = this.#decode()
     if (known.kind === 'record') return known
+    if (known.kind === 'end' && this.#short) {
+      this.#short = false
+      return known
+    }
     let item: Item
     do {
       const length = this.#size
@@ -133,15 +142,23 @@ export class SpoolCursor {
   #drop(): void {
     this.#chunk = Buffer.alloc(0)
     this.#at = 0
+    this.#short = false
   }
 
   /** Reads anew from where it is. Records share the chunk's memory, so each is a new one. */
   async #fill(): Promise<void> {
-    const chunk = Buffer.allocUnsafeSlow(this.#size)
-    const { bytesRead } = await this.#handle.read(chunk, 0, chunk.length, this.#offset)
-    this.#chunk = chunk.subarray(0, bytesRead)
+    const size = this.#size
+    const chunk = Buffer.allocUnsafeSlow(size)
+    // what has only just been written is in memory: a thread of libuv's would cost more than the read
+    const length =
+      this.#wasAtEnd && size === LEAST_CHUNK
+        ? readSync(this.#handle.fd, chunk, 0, size, this.#offset)
+        : (await this.#handle.read(chunk, 0, size, this.#offset)).bytesRead
+    this.#chunk = chunk.subarray(0, length)
     this.#at = 0
-    if (bytesRead === this.#size) this.#size = Math.min(this.#size * 2, MOST_CHUNK)
-    else if (bytesRead < this.#size / 4) this.#size = Math.max(LEAST_CHUNK, this.#size / 2)
+    this.#short = length < size && length > 0
+    this.#wasAtEnd ||= length < size
+    if (length === size) this.#size = Math.min(size * 2, MOST_CHUNK)
+    else if (length < size / 4) this.#size = Math.max(LEAST_CHUNK, size / 2)
   }
 }

@@ -1,7 +1,7 @@
 /** Tells when there may be more in a spool, and when there will be nothing more. */
 import { type Liveness, watchKeeper } from './liveness.ts'
 import { type KeeperFolders, readOutcome } from './wait.ts'
-import { FolderWatch } from './watch.ts'
+import { type Change, FolderWatch } from './watch.ts'
 
 /** Milliseconds until a torn record is looked at again though no change was told of: the first time, and at most. */
 const FIRST_LOOK = 5
@@ -39,11 +39,12 @@ export class Following {
     return this.#gone || readOutcome(this.#folders) !== undefined
   }
 
-  /** Resolves when something may have changed, or the signal is aborted. */
-  async change(torn: boolean): Promise<void> {
-    if (this.#failure === undefined) await this.#watch.change(torn ? this.#look : undefined)
+  /** Resolves when something may have changed, or the signal is aborted. `content`: there is no new file, and no end. */
+  async change(torn: boolean): Promise<Change> {
+    const change = this.#failure === undefined ? await this.#watch.change(torn ? this.#look : undefined) : 'all'
     this.#look = torn ? Math.min(this.#look * 2, LAST_LOOK) : FIRST_LOOK
     if (this.#failure !== undefined) throw this.#failure
+    return change
   }
 
   close(): void {

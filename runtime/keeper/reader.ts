@@ -9,6 +9,7 @@ import { isKeeperGone } from './liveness.ts'
 import type { Position } from './position.ts'
 import type { SpoolRecord } from './spool.ts'
 import type { KeeperFolders } from './wait.ts'
+import type { Change } from './watch.ts'
 
 export interface ReadOptions {
   /** Default `start`. */
@@ -90,13 +91,14 @@ export class SpoolReader {
   async *#events(): AsyncGenerator<SpoolEvent, void, undefined> {
     if (this.#gap) yield { kind: 'gap' }
     let last = this.#following === undefined
+    let change: Change = 'all'
     while (this.#cursor !== undefined && this.#signal?.aborted !== true) {
       const item = await this.#cursor.next()
       if (item.kind === 'record') {
         yield* this.#pass(item.record)
         continue
       }
-      const next = await openNext(this.#folders.spool, this.#cursor, this.#hold)
+      const next = change === 'all' ? await openNext(this.#folders.spool, this.#cursor, this.#hold) : undefined
       if (next !== undefined) {
         // the file was complete before the next one was made: what came since it was looked at is read first
         try {
@@ -109,10 +111,10 @@ export class SpoolReader {
       } else if (last) {
         if (item.kind === 'torn' && (this.#following !== undefined || (await isKeeperGone(this.#folders.run)))) yield* this.#torn()
         return
-      } else if (this.#following!.ended) {
+      } else if (change === 'all' && this.#following!.ended) {
         // all was written before the end was told, so it is there at one more look
         last = true
-      } else await this.#following!.change(item.kind === 'torn')
+      } else change = await this.#following!.change(item.kind === 'torn')
     }
   }
 

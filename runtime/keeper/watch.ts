@@ -2,20 +2,24 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { isErrno } from '../sys/error.ts'
 
-/** Milliseconds between looks where inotify's limits are reached. */
+/** Milliseconds between looks where inotify's limits are reached, and where they are not: its queue can overflow unseen. */
 const LOOK = 100
+const LAST_LOOK = 2000
+
+/** What has changed: `content` of files, or perhaps more than that: `all`. */
+export type Change = 'content' | 'all'
 
 export class FolderWatch {
   readonly #watcher: FSWatcher | undefined
-  #changed = false
+  #change: Change | undefined
   #wake: (() => void) | undefined
 
   /** Changes are noticed from here on. */
   constructor(folder: string) {
     this.#watcher = FolderWatch.#open(folder)
-    this.#watcher?.on('change', () => this.notify())
+    this.#watcher?.on('change', (event) => this.#tell(event === 'change' ? 'content' : 'all'))
     // the folder is gone, which the next read finds out
-    this.#watcher?.on('error', () => this.notify())
+    this.#watcher?.on('error', this.notify)
   }
 
   static #open(folder: string): FSWatcher | undefined {
@@ -29,17 +33,18 @@ export class FolderWatch {
   }
 
   /** Ends the wait that is on, or the next one. */
-  readonly notify = (): void => {
-    this.#changed = true
+  readonly notify = (): void => this.#tell('all')
+
+  #tell(change: Change): void {
+    if (this.#change !== 'all') this.#change = change
     this.#wake?.()
   }
 
-  /** Resolves at once if something has changed since the last call, else when it does, or after `limit` milliseconds. */
-  async change(limit?: number): Promise<void> {
-    const wait = this.#watcher === undefined ? Math.min(limit ?? LOOK, LOOK) : limit
-    if (!this.#changed) {
+  /** Resolves at once if something has changed since the last call, else when it does, or after at most `limit` milliseconds. */
+  async change(limit = LAST_LOOK): Promise<Change> {
+    if (this.#change === undefined) {
       await new Promise<void>((resolve) => {
-        const timer = wait === undefined ? undefined : setTimeout(resolve, wait)
+        const timer = setTimeout(resolve, this.#watcher === undefined ? Math.min(limit, LOOK) : limit)
         this.#wake = () => {
           clearTimeout(timer)
           resolve()
@@ -47,7 +52,9 @@ export class FolderWatch {
       })
       this.#wake = undefined
     }
-    this.#changed = false
+    const change = this.#change ?? 'all'
+    this.#change = undefined
+    return change
   }
 
   close(): void {

@@ -3,7 +3,7 @@
  * such failure may leave a container unwatched, without an exit record or without an end.
  */
 import assert from 'node:assert/strict'
-import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import type { Keeper } from '../../runtime/keeper/keeper.ts'
@@ -19,9 +19,8 @@ import type { Op } from '../../runtime/program/op.ts'
 import { Page } from '../../runtime/program/page.ts'
 import { ERRNO } from '../../runtime/sys/abi/errno.ts'
 import { SyscallError } from '../../runtime/sys/error.ts'
-import { executableFile } from '../../runtime/sys/spawn.ts'
 import { ARCH } from '../../runtime/sys/syscall.ts'
-import { BUSYBOX, isAlive, KeeperBench, until } from '../support/keeper.ts'
+import { BUSYBOX, executable, isAlive, KeeperBench, terminalProgram, until } from '../support/keeper.ts'
 import { requires } from '../support/requires.ts'
 
 /** Calls that cannot fail with the arguments that they have, and without which there is no keeper; close(2) closes whatever it says. */
@@ -34,6 +33,9 @@ const textOf = (op: Op): string => {
 
 /** The call does nothing and returns the error instead. */
 const failing = (op: Op, errno: number): Op => ({ ...op, call: 'compute', args: [0, 0, 0, 0, -errno] })
+
+/** A terminal whose master is not to be had is hung up: 128 and SIGHUP. */
+const HUNG_UP = 129
 
 const SCRIPT = 'seq 1 5000; echo err >&2; read line; exit 7'
 
@@ -71,46 +73,50 @@ const live = async (own: KeeperBench, keeper: Keeper, what: string, address: num
   own.watch(init)
   const pid = await own.pid()
   const closed = useClients(own)
+  // where output cannot be read or written at all the container waits for ever
+  const patience = performance.now() + 500
   await until(`${what}: init ends, or is told to`, () => {
     if (!isAlive(init)) return true
-    if (!closed) process.kill(pid, 'SIGTERM')
+    if (!closed || performance.now() > patience) process.kill(pid, 'SIGTERM')
     return false
   })
   keeper.detach()
   await until(`${what}: the keeper ends`, () => !isAlive(pid))
   const outcome = readOutcome(own.folders)
   assert.ok(outcome !== undefined, `${what}: there is an exit record`)
-  if (!outcome.terminated) assert.ok([7, 125].includes(outcome.exitCode), `${what}: exit code ${outcome.exitCode}`)
+  if (!outcome.terminated) assert.ok([7, 125, HUNG_UP].includes(outcome.exitCode), `${what}: exit code ${outcome.exitCode}`)
   for await (const event of readSpool(own.folders)) assert.ok(event.kind === 'record', what)
   if (!/execve|clean-up/.test(what)) assert.ok(existsSync(join(own.root, 'cleaned')), `${what}: cleaned up`)
   assert.equal(keeperStatus(own.run)?.phase, 'ended')
 }
 
-const program = () => keeperProgram({ arch: ARCH, terminal: false })
+const cases = [false, true].flatMap((terminal) => {
+  const program = () => keeperProgram({ arch: ARCH, terminal })
+  return [...program().ops.entries()]
+    .filter(([, op]) => isCall(op) && !CANNOT_FAIL.has(op.call) && !CANNOT_FAIL.has(textOf(op)))
+    .filter(([, op]) => !terminal || ['terminal', 'output'].includes(op.during ?? ''))
+    .map(([index, op]) => ({ program, terminal, index, what: `${terminal ? 'terminal ' : ''}${op.during}: ${textOf(op)}, op ${index}` }))
+})
 
-for (const [index, op] of program().ops.entries()) {
-  if (!isCall(op) || CANNOT_FAIL.has(op.call) || CANNOT_FAIL.has(textOf(op))) continue
-  const what = `${op.during ?? ''}: ${textOf(op)}, op ${index}`
+for (const { program, terminal, index, what } of cases) {
   test(`fails: ${what}`, { skip: requires('busybox') }, async () => {
     const own = new KeeperBench()
     const changed = program()
     changed.ops[index] = failing(changed.ops[index]!, ERRNO.EIO)
     const image = link(changed)
-    const executable = own.own(executableFile(image.elf, own.root))
-    const shell = own.own(openSync(BUSYBOX, 'r'))
     try {
       const keeper = launchKeeper(
-        { image, executable, argv: ['wherry:keeper'] },
+        { image, executable: executable(own, image.elf), argv: ['wherry:keeper'] },
         {
           ...own.folders,
           log: { limit: 8192, slots: 2, consumed: false },
           durable: true,
-          executable: shell,
+          executable: terminal ? executable(own, terminalProgram('seq 1 5000; exit 7')) : own.own(openSync(BUSYBOX, 'r')),
           argv: ['sh', '-c', SCRIPT],
           env: ['PATH=/bin'],
           descriptors: [],
-          stdin: 'open',
-          terminal: false,
+          stdin: terminal ? 'none' : 'open',
+          terminal,
           cleanup: { path: BUSYBOX, argv: ['touch', join(own.root, 'cleaned')], env: [] },
           drain: 50,
         },
@@ -119,7 +125,6 @@ for (const [index, op] of program().ops.entries()) {
       keeper.detach()
     } finally {
       await own.close()
-      rmSync(own.root, { recursive: true, force: true })
     }
   })
 }

@@ -7,10 +7,10 @@ import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { keeperStatus } from '../../runtime/keeper/page.ts'
 import { formatPosition, parsePosition, type Position } from '../../runtime/keeper/position.ts'
-import { readSpool, releaseBefore, SpoolReader } from '../../runtime/keeper/reader.ts'
+import { readSpool, releaseBefore, type SpoolEvent, SpoolReader } from '../../runtime/keeper/reader.ts'
 import { logOptions } from '../../runtime/keeper/options.ts'
 import { syscall } from '../../runtime/sys/syscall.ts'
-import { bench, collect, collectEvents, isAlive, type KeeperBench, until } from '../support/keeper.ts'
+import { bench, collect, collectEvents, isAlive, until } from '../support/keeper.ts'
 import { requires } from '../support/requires.ts'
 import { withTmpfs } from '../support/tmpfs.ts'
 
@@ -55,9 +55,9 @@ class Numbered {
   }
 }
 
-const follow = async (own: KeeperBench, numbered: Numbered, hold: boolean): Promise<number> => {
+const judge = async (events: AsyncIterable<SpoolEvent>, numbered: Numbered): Promise<number> => {
   let gaps = 0
-  for await (const event of readSpool(own.folders, { follow: true, hold })) {
+  for await (const event of events) {
     if (event.kind === 'record') numbered.push(event.payload.toString('latin1'))
     else {
       gaps += 1
@@ -74,9 +74,11 @@ test(
   '50 MiB of lines reach a follower that holds, through a ring of 2 MiB; none is lost or doubled',
   { skip },
   bench(async (own) => {
-    const keeper = own.start({ script: `seq 1 ${LINES}`, log: { limit: MIB, slots: 2, consumed: false } })
+    const keeper = own.start({ script: `read go; seq 1 ${LINES}`, stdin: 'open', log: { limit: MIB, slots: 2, consumed: false } })
+    const reader = await SpoolReader.open(own.folders, { follow: true, hold: true })
+    own.go()
     const numbered = new Numbered(1)
-    assert.equal(await follow(own, numbered, true), 0)
+    assert.equal(await judge(reader, numbered), 0)
     numbered.end(LINES)
     assert.equal((await keeper.ended())?.exitCode, 0)
     keeper.acknowledge()
@@ -90,10 +92,10 @@ test(
     const keeper = own.start({ script: `seq 1 ${LINES / 2}`, log: { limit: 4 * MIB, slots: 20, consumed: false } })
     await until('there are many files', () => readdirSync(own.spool).length > 4)
     const numbered = new Numbered(1)
-    assert.equal(await follow(own, numbered, false), 0)
+    assert.equal(await judge(readSpool(own.folders, { follow: true }), numbered), 0)
     numbered.end(LINES / 2)
     const again = new Numbered(1)
-    assert.equal(await follow(own, again, false), 0, 'also when all is over')
+    assert.equal(await judge(readSpool(own.folders, { follow: true }), again), 0, 'also when all is over')
     again.end(LINES / 2)
     await keeper.ended()
     keeper.acknowledge()
@@ -104,9 +106,11 @@ test(
   'followers that hold and do not, many at once',
   { skip },
   bench(async (own) => {
-    const keeper = own.start({ script: 'seq 1 400000', log: { limit: 64 * 1024, slots: 2, consumed: false } })
-    const followers = Array.from({ length: 4 }, () => new Numbered())
-    const gaps = await Promise.all(followers.map((numbered, index) => follow(own, numbered, index < 2)))
+    const keeper = own.start({ script: 'read go; seq 1 400000', stdin: 'open', log: { limit: 64 * 1024, slots: 2, consumed: false } })
+    const followers = [new Numbered(1), new Numbered(1), new Numbered(), new Numbered()]
+    const readers = await Promise.all(followers.map((_, index) => SpoolReader.open(own.folders, { follow: true, hold: index < 2 })))
+    own.go()
+    const gaps = await Promise.all(followers.map((numbered, index) => judge(readers[index]!, numbered)))
     for (const numbered of followers.slice(0, 2)) numbered.end(400_000)
     assert.deepEqual(gaps.slice(0, 2), [0, 0])
     await keeper.ended()
@@ -128,7 +132,7 @@ test(
     const events = reader[Symbol.asyncIterator]()
     const first = await events.next()
     assert.ok(first.value?.kind === 'record')
-    writeFileSync(join(own.run, 'stdin'), 'go\n')
+    own.go()
     await keeper.ended()
     keeper.acknowledge()
     const numbered = new Numbered()
@@ -184,8 +188,14 @@ test(
   'the drain time does not end what a follower holds',
   { skip },
   bench(async (own) => {
-    const keeper = own.start({ script: 'seq 1 4000', log: { limit: 8 * 1024, slots: 2, consumed: false }, drain: 20 })
+    const keeper = own.start({
+      script: 'read go; seq 1 4000',
+      stdin: 'open',
+      log: { limit: 8 * 1024, slots: 2, consumed: false },
+      drain: 20,
+    })
     const reader = await SpoolReader.open(own.folders, { follow: true, hold: true })
+    own.go()
     await until(
       'init has ended while the keeper waits',
       () => keeperStatus(own.run)?.phase === 'draining' && keeperStatus(own.run)?.blocked === 'EAGAIN',
@@ -296,7 +306,7 @@ test(
 
     const reader = await SpoolReader.open(own.folders, { from: 'end', follow: true })
     const tail = await SpoolReader.open(own.folders, { from: { tail: 1 }, follow: true })
-    writeFileSync(join(own.run, 'stdin'), 'go\n')
+    own.go()
     assert.deepEqual(await collectEvents(reader), { stdout: '\n1\n2\n3\n', stderr: '', gaps: 0 })
     assert.deepEqual(await collectEvents(tail), { stdout: 'unfinished\n1\n2\n3\n', stderr: '', gaps: 0 })
     await keeper.ended()
@@ -440,9 +450,9 @@ test(
     const limit = Buffer.alloc(16, 0xff)
     limit.writeBigUInt64LE(50_000n)
     syscall('prlimit64', [await own.pid(), 1, limit, 0])
-    writeFileSync(join(own.run, 'stdin'), 'go\n')
+    own.go()
     const numbered = new Numbered(1)
-    assert.equal(await follow(own, numbered, false), 0)
+    assert.equal(await judge(readSpool(own.folders, { follow: true }), numbered), 0)
     numbered.end(100_000)
     const record = await keeper.ended()
     keeper.acknowledge()

@@ -1,6 +1,6 @@
 /** Keepers in tests: folders, processes and programs that are gone afterwards. */
 import assert from 'node:assert/strict'
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -93,6 +93,11 @@ export class KeeperBench {
     return keeper
   }
 
+  /** Ends the `read go` of a container whose stdin is open. */
+  go(): void {
+    writeFileSync(join(this.run, 'stdin'), 'go\n')
+  }
+
   /** The keeper's pid; 0 before it has told. */
   async pid(): Promise<number> {
     await until('the keeper tells its pid', () => (keeperStatus(this.run)?.pid ?? 0) !== 0)
@@ -156,14 +161,7 @@ export const PID_OFFSET = 16
 /** A page for a stage, as a file of the bench. */
 export const stagePage = (own: KeeperBench): number => {
   const fd = own.own(openSync(join(own.root, 'stage-page'), 'w+'))
-  const file = Buffer.alloc(PAGE_SIZE)
-  readFileSync(fd)
-  return writeWhole(fd, file)
-}
-
-const writeWhole = (fd: number, bytes: Buffer): number => {
-  const { writeSync } = process.getBuiltinModule('node:fs')
-  writeSync(fd, bytes, 0, bytes.length, 0)
+  writeSync(fd, Buffer.alloc(PAGE_SIZE))
   return fd
 }
 

@@ -56,8 +56,7 @@ const emitAccept = (state: State): void => {
   p.place(pause)
   state.unwatch(state.control, OWN.listener)
   p.set(state.listening, 0)
-  state.armRetry()
-  p.jump(state.loop)
+  p.jump(state.later)
 }
 
 /** What is attached to stdin from now on is all that keeps it from ending. */

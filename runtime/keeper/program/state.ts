@@ -91,8 +91,11 @@ export class State {
   readonly take = { stdout: new Label(), stderr: new Label() } as const
   readonly write = new Label()
   readonly rotate = new Label()
+  /** The spool cannot be written: `error` says why, `resume` what is to be tried again. */
   readonly block = new Label()
   readonly pause = new Label()
+  /** Arms the retry timer, for a longer time than the last one. */
+  readonly later = new Label()
   readonly streamEnded = new Label()
   readonly terminalAgain = new Label()
   readonly onSignal = new Label()
@@ -185,10 +188,6 @@ export class State {
 
   armDeadline(name: 'drain' | 'acknowledge'): void {
     this.tolerant('timerfd_settime', [this.deadlineTimer, 0, parameterAddress(name), 0])
-  }
-
-  armRetry(): void {
-    this.tolerant('timerfd_settime', [this.retryTimer, 0, this.retry, 0])
   }
 
   /** The payload's place in the record. */
