@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { Console, CreateOptions } from '../../runtime/container/types.ts'
 import type { Flags, Values } from '../support/flags.ts'
 import type { Context } from './context.ts'
+import { hostNotifySocket } from './notify.ts'
 import { checkPreservedFds, listenFds } from './preserved-fds.ts'
 
 export const CREATE_FLAGS = {
@@ -32,7 +33,9 @@ export const createOptions = (
     bundle: bundleOf(flags),
     noPivot: flags['no-pivot'] ?? false,
     noNewKeyring: flags['no-new-keyring'] ?? false,
-    preserveFds: listening + preserved,
+    listenFds: listening,
+    preserveFds: preserved,
+    notify: hostNotifySocket() !== undefined,
     ...(console === undefined ? {} : { console }),
     ...(flags['pid-file'] ? { pidFile: resolve(flags['pid-file']) } : {}),
     ...(flags['pidfd-socket'] ? { pidfdSocket: resolve(flags['pidfd-socket']) } : {}),

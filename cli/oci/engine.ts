@@ -8,7 +8,7 @@ let open = false
 /** Whether a verb has loaded the engine, and with it the system calls. */
 export const engineIsOpen = (): boolean => open
 
-export const openEngine = ({ root, systemdCgroup, log }: Context): Engine => {
+export const openEngine = ({ root, systemdCgroup, rootless, log }: Context): Engine => {
   open = true
-  return { root: root ?? defaultRoot(), systemdCgroup, warn: log.warn, ...(log.debugs ? { debug: log.debug } : {}) }
+  return { root: root ?? defaultRoot(), systemdCgroup, rootless, warn: log.warn, ...(log.debugs ? { debug: log.debug } : {}) }
 }

@@ -1,14 +1,32 @@
 import { create } from '../../runtime/container/create.ts'
 import { deleteContainer } from '../../runtime/container/delete.ts'
+import type { NotifySocket } from '../../runtime/container/notify.ts'
 import { start } from '../../runtime/container/start.ts'
+import type { ProcessId } from '../../runtime/container/types.ts'
 import { describe } from '../support/describe.ts'
 import { checkConsole } from './console-rules.ts'
 import { defineCommand } from './context.ts'
 import { bundleOf, CREATE_FLAGS, createOptions, socketConsole } from './create-flags.ts'
 import { openEngine } from './engine.ts'
-import { openSession } from './foreground/session.ts'
+import { openSession, type Session } from './foreground/session.ts'
 import { restoreOpenFiles } from './limits.ts'
+import type { Log } from './log.ts'
+import { hostNotifySocket, passOnReadiness } from './notify.ts'
 import { wantsTerminal } from './wants-terminal.ts'
+
+/** Until the container has ended, or with --detach is ready: nothing else says to the caller when that is. */
+const follow = async (session: Session | undefined, init: ProcessId, notify: NotifySocket | undefined, log: Log): Promise<number> => {
+  if (session === undefined) {
+    if (notify !== undefined) await passOnReadiness(notify, { mainPid: init.pid, init, log })
+    return 0
+  }
+  // in the foreground this process stands for the container: its end is the service's
+  const told = notify === undefined ? undefined : passOnReadiness(notify, { mainPid: process.pid, log })
+  const status = await session.wait(init.pid)
+  notify?.stop()
+  await told
+  return status
+}
 
 export const command = defineCommand({
   name: 'run',
@@ -38,8 +56,8 @@ process, or 128 + the signal that ended it. With --detach it returns once the co
       let status = 0
       try {
         await session?.attach()
-        await start(engine, id, { strict: true })
-        if (session !== undefined) status = await session.wait(init!.pid)
+        const { notify } = await start(engine, id, { strict: true, notify: hostNotifySocket() !== undefined })
+        status = await follow(session, init!, notify, log)
       } catch (error) {
         await deleteContainer(engine, id, { force: true }).catch((cleanUp: unknown) =>
           log.warn(`${id} is not deleted: ${describe(cleanUp)}`),

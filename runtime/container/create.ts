@@ -35,11 +35,13 @@ import { tellStages } from './debug.ts'
 import { runHooks, stateOf } from './hooks.ts'
 import { deniesSetgroups, inInitialUserNamespace, userNamespace, writeMaps } from './idmap.ts'
 import { abandon, causeOf, failure, initOf, launch, type Launched, reap } from './launch.ts'
+import { makeNotifyFolder } from './notify.ts'
 import { makePage } from './page-file.ts'
 import { writePidFile } from './pid-file.ts'
 import { identify } from './process-id.ts'
 import { obliterate, recover } from './recover.ts'
 import { isSelinuxEnabled } from './security-modules.ts'
+import { asService } from './service.ts'
 import { Store } from './store.ts'
 import type { Console, ContainerRecord, CreateOptions, Engine } from './types.ts'
 
@@ -241,10 +243,11 @@ const describe = (page: number, { image }: Launched): void => {
 const build = async (creation: Creation, record: ContainerRecord): Promise<ContainerRecord> => {
   const { options, store, held, bundle } = creation
   copyFileSync(`${bundle.bundle}/config.json`, store.file(options.id, 'config.json'))
+  if (options.notify === true) makeNotifyFolder(store.notifyFolder(options.id))
   const channel = new Channel()
   let launched: Launched | undefined
   try {
-    const descriptors = inheritedDescriptors(options.preserveFds)
+    const descriptors = inheritedDescriptors((options.listenFds ?? 0) + options.preserveFds)
     const page = held.keep(makePage(store.file(options.id, 'page')))
     const plan = await makePlan(creation, descriptors, channel, page)
     launched = launch(compileContainer(plan), 'wherry:stage', descriptors, page, channel, store.folder(options.id))
@@ -280,7 +283,7 @@ const cgroupOf = (engine: Engine, { id }: CreateOptions, { linux, annotations }:
     id,
     cgroupsPath: linux.cgroupsPath,
     systemd: engine.systemdCgroup,
-    rootless: process.geteuid!() !== 0 || !inInitialUserNamespace(),
+    rootless: engine.rootless ?? (process.geteuid!() !== 0 || !inInitialUserNamespace()),
     annotations,
     ownerUid: linux.uidMappings?.find(({ containerID }) => containerID === 0)?.hostID,
     warn: engine.warn,
@@ -309,7 +312,7 @@ export const planOf = async (engine: Engine, options: CreateOptions): Promise<Co
     const cgroup = await cgroupOf(engine, options, bundle.spec)
     return await makePlan(
       { engine, options, bundle, store, cgroup, held },
-      inheritedDescriptors(options.preserveFds),
+      inheritedDescriptors((options.listenFds ?? 0) + options.preserveFds),
       channel,
       held.keep(makePage()),
     )
@@ -325,9 +328,9 @@ export const planOf = async (engine: Engine, options: CreateOptions): Promise<Co
  */
 export const create = async (engine: Engine, options: CreateOptions): Promise<ContainerRecord> => {
   parseContainerId(options.id)
-  const bundle = loadBundle(options.bundle, { warn: engine.warn })
-  checkTerminal(bundle.spec, options)
   const store = new Store(engine.root)
+  const bundle = asService(loadBundle(options.bundle, { warn: engine.warn }), options, store.notifyFolder(options.id))
+  checkTerminal(bundle.spec, options)
   prepareRoot(engine.root)
   await recover(engine)
   const held = new Held()

@@ -10,10 +10,11 @@ import { readPage } from './page-file.ts'
 import { runAllHooks, stateOf } from './hooks.ts'
 import { kill } from './kill.ts'
 import { failureIn } from './launch.ts'
+import { NotifySocket } from './notify.ts'
 import { specOf } from './spec.ts'
 import { statusOf } from './state.ts'
 import { Store } from './store.ts'
-import type { ContainerRecord, Engine } from './types.ts'
+import type { ContainerRecord, Engine, ProcessId } from './types.ts'
 import { sleep } from '../sleep.ts'
 
 /** Waits for the end of the connection, which is the execve or the end of init; startContainer hooks may take long. */
@@ -57,15 +58,30 @@ const refusal = (record: ContainerRecord, status: string): WherryError =>
       : `cannot start a container in the ${status} state: ${record.id}`,
   )
 
-/** @param strict a failing poststart hook ends the container and is an error, as in `runc run`; else it is a warning, as the runtime-spec says. */
-export const start = async (engine: Engine, id: string, { strict = false }: { strict?: boolean } = {}): Promise<void> => {
+export interface StartOptions {
+  /** A failing poststart hook ends the container and is an error, as in `runc run`; else it is a warning, as the runtime-spec says. */
+  readonly strict?: boolean
+  /** Listen for the container to say that it is ready. */
+  readonly notify?: boolean
+}
+
+export interface Started {
+  readonly init: ProcessId
+  /** The caller's to wait on or to close; only where it was asked for, here and in `create`. */
+  readonly notify: NotifySocket | undefined
+}
+
+/** Throws not-found; failed-precondition where it is not created; why its process could not be executed. */
+export const start = async (engine: Engine, id: string, { strict = false, notify = false }: StartOptions = {}): Promise<Started> => {
   const store = new Store(engine.root)
   store.read(id)
   const lock = (await store.lock(id))!
+  let listening: NotifySocket | undefined
   try {
     const record = store.read(id)
     const status = await statusOf(engine, store, record)
     if (status !== 'created') throw (status === 'stopped' ? await failed(store, id) : undefined) ?? refusal(record, status)
+    if (notify) listening = NotifySocket.listen(store.notifyFolder(id))
     try {
       await ask(store.file(id, 'start.sock'))
     } catch (error) {
@@ -76,9 +92,12 @@ export const start = async (engine: Engine, id: string, { strict = false }: { st
     if (error !== undefined) throw error
     const { hooks } = specOf(store, record)
     const failedHook = await runAllHooks('poststart', hooks?.poststart, stateOf(record, 'running'), strict ? () => {} : engine.warn)
-    if (failedHook === undefined || !strict) return
+    if (failedHook === undefined || !strict) return { init: record.init!, notify: listening }
     await kill(engine, id, 9, { all: true })
     throw failedHook
+  } catch (error) {
+    listening?.close()
+    throw error
   } finally {
     store.settle(id)
     lock.release()

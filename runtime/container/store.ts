@@ -6,6 +6,7 @@
  *   <root>/<id>/config.json  a copy of the bundle's, for `exec` and hooks
  *   <root>/<id>/page         failure page of init, and what its ops are, for `start`
  *   <root>/<id>/start.sock   listens while the container is created
+ *   <root>/<id>/notify      folder that a container sees which may say that it is ready (notify.ts)
  *   <root>/@journal/<id>     a creation or deletion of this id is under way: whoever finds it unlocked undoes it
  *   <root>/@cache            compiled seccomp filters
  *
@@ -62,6 +63,10 @@ export class Store {
 
   file(id: string, name: 'state.json' | 'config.json' | 'page' | 'start.sock'): string {
     return `${this.folder(id)}/${name}`
+  }
+
+  notifyFolder(id: string): string {
+    return `${this.folder(id)}/notify`
   }
 
   get cache(): string {

@@ -7,6 +7,8 @@ export interface Engine {
   /** Folder of the state of this boot, 0700: /run/wherry-oci, rootless $XDG_RUNTIME_DIR/wherry-oci. */
   readonly root: string
   readonly systemdCgroup: boolean
+  /** Missing permissions on cgroups are tolerated where nothing was asked for; undefined: for all but root of the first user namespace. */
+  readonly rootless?: boolean | undefined
   /** One line for the log: things the user should know and that are no error. */
   readonly warn: (message: string) => void
   /** What is of use to who looks for a fault. */
@@ -61,8 +63,12 @@ export interface CreateOptions {
   readonly pidfdSocket?: string
   readonly noPivot: boolean
   readonly noNewKeyring: boolean
-  /** How many descriptors from 3 on the container inherits besides 0–2; LISTEN_FDS counts too. */
+  /** How many descriptors from 3 on are sockets that the container is told of, sd_listen_fds(3). */
+  readonly listenFds?: number
+  /** How many descriptors after those the container inherits besides 0–2. */
   readonly preserveFds: number
+  /** The container gets a socket to say on that it is ready, sd_notify(3). `start` listens on it. */
+  readonly notify?: boolean
 }
 
 export interface ExecOptions {

@@ -1,4 +1,4 @@
-/** Unix sockets by path, of any length: unix(7). All descriptors made here are close-on-exec. */
+/** Unix sockets by path, of any length, or by `\0` and a name in the abstract namespace: unix(7). All descriptors made here are close-on-exec. */
 import { closeSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { WherryError } from '../errors.ts'
@@ -26,12 +26,18 @@ export interface SocketOptions extends Patience {
   readonly type?: number
 }
 
+/** As people write it. */
+const shown = (path: string): string => path.replace(/^\0/, '@')
+
 /** struct sockaddr_un; undefined where the path with its NUL is too long for one. */
 const address = (path: string): Uint8Array | undefined => {
-  if (path === '' || path.includes('\0')) throw new TypeError(`no path of a unix socket: ${JSON.stringify(path)}`)
-  const name = Buffer.from(path)
-  if (name.length >= UNIX_PATH_MAX) return undefined
-  const bytes = Buffer.alloc(SOCKADDR_UN.sun_path + name.length + 1)
+  const abstract = path.startsWith('\0')
+  if (path === '' || path === '\0' || path.includes('\0', 1)) throw new TypeError(`no name of a unix socket: ${JSON.stringify(path)}`)
+  const name = Buffer.from(abstract ? path : `${path}\0`) // all bytes of an abstract name count
+  if (abstract && name.length > UNIX_PATH_MAX)
+    throw new SyscallError('connect', ERRNO.ENAMETOOLONG, { args: [shown(path)], hint: `a name has at most ${UNIX_PATH_MAX - 1} bytes` })
+  if (name.length > UNIX_PATH_MAX) return undefined
+  const bytes = Buffer.alloc(SOCKADDR_UN.sun_path + name.length)
   bytes.writeUInt16LE(AF_UNIX, SOCKADDR_UN.sun_family)
   bytes.set(name, SOCKADDR_UN.sun_path)
   return bytes
@@ -101,8 +107,8 @@ export const unixConnect = (path: string, options: SocketOptions = {}): number =
         if (connected !== -ERRNO.EINTR) return connected
       }
     })
-    if (result === -ERRNO.EAGAIN) throw new WherryError('deadline-exceeded', `connect ${path}: nobody accepts connections there`)
-    if (result < 0) throw new SyscallError('connect', -result, { args: [path] })
+    if (result === -ERRNO.EAGAIN) throw new WherryError('deadline-exceeded', `connect ${shown(path)}: nobody accepts connections there`)
+    if (result < 0) throw new SyscallError('connect', -result, { args: [shown(path)] })
     if (timeout !== undefined) limitConnect(socket, 0)
   })
 
@@ -112,8 +118,8 @@ export const unixConnect = (path: string, options: SocketOptions = {}): number =
  */
 export const unixListen = (path: string, { type = SOCK_STREAM }: { readonly type?: number } = {}): number =>
   newSocket(type, (socket) => {
-    withNew(path, (own) => syscall('bind', [socket, own, own.length], { args: [path] }))
-    if (type !== SOCK_DGRAM) syscall('listen', [socket, SOMAXCONN], { args: [path] })
+    withNew(path, (own) => syscall('bind', [socket, own, own.length], { args: [shown(path)] }))
+    if (type !== SOCK_DGRAM) syscall('listen', [socket, SOMAXCONN], { args: [shown(path)] })
   })
 
 /** The next connection of a listening socket, accept4(2). Throws SyscallError, or WherryError 'deadline-exceeded'. */
