@@ -3,13 +3,13 @@
  * that is deleted.
  */
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { before, describe, test, type TestContext } from 'node:test'
 import { deleteContainer } from '../../runtime/container/delete.ts'
 import { list } from '../../runtime/container/state.ts'
 import type { Engine } from '../../runtime/container/types.ts'
 import { type Bundle, bundle } from '../support/bundle.ts'
-import { shell } from '../support/config.ts'
+import { inUserNamespace, mapTo, shell } from '../support/config.ts'
 import { adoptOrphans, orphans, orphansEnd } from '../support/orphans.ts'
 import { requires } from '../support/requires.ts'
 import { wherryOnly } from '../support/runtime.ts'
@@ -52,7 +52,7 @@ const assertClean = async (box: Bundle): Promise<void> => {
     cache.filter((name) => name.includes('.new') || name.includes('.tmp')),
     [],
   )
-  const files = readdirSync(box.folder).filter((name) => !['config.json', 'rootfs', 'state'].includes(name))
+  const files = readdirSync(box.folder).filter((name) => !['config.json', 'data', 'rootfs', 'state'].includes(name))
   assert.deepEqual(files, [])
   rmSync(box.root, { recursive: true, force: true }) // the next one makes all of it again, the cache too
 }
@@ -95,6 +95,40 @@ describe('the runtime is killed', { skip }, () => {
       await assertClean(box)
       return wasKilled(result)
     })
+  })
+
+  test('at steps of create with a user namespace, an idmapped mount and hooks', async (t) => {
+    const box = container(t)
+    inUserNamespace(box.config)
+    box.own(100_000)
+    chmodSync(box.folder, 0o755)
+    mkdirSync(`${box.folder}/data`)
+    const maps = mapTo(200_000)
+    box.config.mounts.push({
+      destination: '/data',
+      type: 'bind',
+      source: `${box.folder}/data`,
+      options: ['bind'],
+      uidMappings: maps,
+      gidMappings: maps,
+    })
+    const hook = { path: '/bin/sh', args: ['sh', '-c', 'cat >/dev/null'] }
+    box.config.hooks = { prestart: [hook], createRuntime: [hook], createContainer: [hook] }
+    box.write()
+    const args = ['create', '--bundle', box.folder, box.id]
+    const steps = await stepsOf(box, args)
+    await settle(box)
+    await assertClean(box)
+    // a hook is waited for in an event loop, whose steps are as they come
+    await atEach(
+      steps.filter((_, index) => index % 3 === 0),
+      async (step) => {
+        await killedAt(box, args, step)
+        await settle(box)
+        await assertClean(box)
+        return true
+      },
+    )
   })
 
   test('at each step of delete', async (t) => {
