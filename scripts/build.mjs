@@ -2,7 +2,8 @@
  * Makes dist/: `npm run build`.
  *
  *   NAME.cjs           chooses what to load; the launcher bin/NAME runs it
- *   NAME/VERB.js       a verb with all that it needs, for the verbs that a container’s life consists of
+ *   NAME/VERB.js       a verb with what a run that succeeds needs, for the verbs that a container’s life consists of
+ *   NAME/VERB.later.js what such a verb imports on demand
  *   NAME/door.js       all verbs: for the others, and for help
  *   NAME/*.ARCH.cache  V8’s code cache of each, good for the packaged Node with the launcher’s flags
  *
@@ -12,7 +13,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -68,38 +69,124 @@ try {
 }
 `
 
-/** What a file of dist/ exports: `start`, the whole program, and `run`, the same without its end, to train the cache with. */
-const entry = (verb) => {
-  const verbs =
-    verb === undefined
-      ? "import { VERBS } from './verbs.ts'"
-      : `import { command } from './${verb}.ts'\nconst VERBS = new Map([['${verb}', async () => ({ command })]])`
-  return `import { program } from './program.ts'\nimport { runDoor } from './door.ts'\n${verbs}
-export const start = () => program(VERBS)
-export const run = (argv, launch) => runDoor(argv, launch, VERBS)`
+const OPTIONS = {
+  absWorkingDir: home,
+  write: false,
+  metafile: true,
+  platform: 'node',
+  format: 'cjs',
+  target: 'node24',
+  legalComments: 'none',
+  minifySyntax: true,
+  supported: { 'dynamic-import': false },
+  define: { 'import.meta.url': '__filename', 'import.meta.dirname': '__dirname', WHERRY_COMMIT: JSON.stringify(commit()) },
+  logLevel: 'warning',
 }
 
-const bundle = async (sources, verb) => {
-  const { outputFiles } = await build({
-    absWorkingDir: home,
-    stdin: { contents: entry(verb), resolveDir: join(home, sources), loader: 'ts' },
-    bundle: true,
-    write: false,
-    platform: 'node',
-    format: 'cjs',
-    target: 'node24',
-    legalComments: 'none',
-    minifySyntax: true,
-    // what is imported on demand stays in the file and runs when it is asked for
-    supported: { 'dynamic-import': false },
-    define: { 'import.meta.url': '__filename', 'import.meta.dirname': '__dirname', WHERRY_COMMIT: JSON.stringify(commit()) },
-    external: ['@koromix/*'],
-    banner: { js: '(function (require, module, __filename, __dirname) {' },
+/** ASCII, so that the loader can read it as latin1, which costs a third of utf8. */
+const textOf = ({ outputFiles }) =>
+  outputFiles[0].text.replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
+const entry = (sources, contents) => ({ bundle: true, external: ['@koromix/*'], stdin: { contents, resolveDir: join(home, sources), loader: 'ts' } })
+
+/** What a file exports: `start`, the whole program, and `run`, the same without its end, to train the cache with. */
+const program = (verbs) => `import { program } from './program.ts'\nimport { runDoor } from './door.ts'\n${verbs}
+export const start = () => program(VERBS)
+export const run = (argv, launch) => runDoor(argv, launch, VERBS)`
+
+/** The file with all verbs: what is imported on demand stays in it and runs when it is asked for. */
+const bundleDoor = async (sources) => {
+  const banner = { js: '(function (require, module, __filename, __dirname) {' }
+  return textOf(await build({ ...OPTIONS, ...entry(sources, program("import { VERBS } from './verbs.ts'")), banner, footer: { js: '})' } }))
+}
+
+const LATER = 'later:'
+
+/** Leaves to `require` what is imported on demand, under names like `later:runtime/program/failure.ts`; `found` gets the files. */
+const later = (found) => ({
+  name: 'later',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^\.\.?\// }, ({ kind, path, resolveDir }) => {
+      if (kind !== 'dynamic-import') return undefined
+      const file = relative(home, join(resolveDir, path))
+      found.add(file)
+      return { path: LATER + file, external: true }
+    }),
+})
+
+/** Takes modules that are loaded already from those who loaded them: there is one of each class. */
+const taken = (loaded, used) => ({
+  name: 'taken',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
+      const file = relative(home, join(resolveDir, path))
+      if (!loaded.has(file)) return undefined
+      used.add(file)
+      return { path: file, namespace: 'taken' }
+    })
+    onLoad({ filter: /./, namespace: 'taken' }, async ({ path }) => ({
+      contents: `export const { ${(await exportsOf(path)).join(', ')} } = loaded[${JSON.stringify(path)}]()`,
+    }))
+  },
+})
+
+const exportsOf = async (file) => {
+  const { metafile } = await build({ ...OPTIONS, format: 'esm', entryPoints: [file] })
+  return Object.values(metafile.outputs)[0].exports
+}
+
+/** Two ways to a module that was left for later: it is among those that are loaded, or in the second file. */
+const REQUIRE = `(function (requireOther, module, __filename, __dirname) {
+let second
+const require = (name) => {
+  if (!name.startsWith('${LATER}')) return requireOther(name)
+  const file = name.slice(${LATER.length}), { loaded } = module.exports
+  return file in loaded ? loaded[file]() : (second ??= loadSecond(loaded))[file]()
+}
+const loadSecond = (loaded) => {
+  const filename = __filename.slice(0, -3) + '.later.js'
+  const script = new (requireOther('node:vm').Script)(requireOther('node:fs').readFileSync(filename, 'latin1'), { filename })
+  const exported = { exports: {} }
+  script.runInThisContext()(require, exported, filename, __dirname, loaded)
+  return exported.exports.modules
+}`
+
+/**
+ * The files of one verb: what a start that succeeds may run, and beside it (VERB.later.js) what is imported on demand. What is in
+ * one file only need not be wrapped for a later evaluation: then esbuild can put constants in the places where they are used.
+ */
+const bundleVerb = async (sources, verb) => {
+  const verbs = program(`import { command } from './${verb}.ts'\nconst VERBS = new Map([['${verb}', async () => ({ command })]])`)
+  const wanted = new Set()
+  const { metafile } = await build({ ...OPTIONS, ...entry(sources, verbs), plugins: [later(wanted)] })
+  const loaded = new Set(Object.keys(metafile.inputs))
+  const shared = new Set([...wanted].filter((file) => loaded.has(file)))
+  const modules = [...wanted].filter((file) => !loaded.has(file)).map((file) => `${JSON.stringify(file)}: () => require('./${file}')`)
+  const second = await build({
+    ...OPTIONS,
+    ...entry('.', `export const modules = { ${modules.join(', ')} }`),
+    plugins: [taken(loaded, shared)],
+    banner: { js: '(function (require, module, __filename, __dirname, loaded) {' },
     footer: { js: '})' },
-    logLevel: 'warning',
   })
-  // ASCII, so that the loader can read it as latin1, which costs a third of utf8
-  return outputFiles[0].text.replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  const cases = await Promise.all(
+    [...shared].map(async (file, index) => {
+      const names = await exportsOf(file)
+      const list = names.map((name) => `${name} as ${name}_${index}`).join(', ')
+      const object = names.map((name) => `${name}: ${name}_${index}`).join(', ')
+      return [`import { ${list} } from '${join(home, file)}'`, `'${file}': () => ({ ${object} })`]
+    }),
+  )
+  const exported = `${cases.map(([line]) => line).join('\n')}
+export const loaded = {\n${cases.map(([, line]) => line).join(',\n')}\n}`
+  const first = await build({
+    ...OPTIONS,
+    ...entry(sources, `${verbs}\n${exported}`),
+    plugins: [later(new Set())],
+    banner: { js: REQUIRE },
+    footer: { js: '})' },
+  })
+  return { first: textOf(first), second: textOf(second) }
 }
 
 /** The packaged Node with the flags of the launcher. */
@@ -114,9 +201,14 @@ for (const [name, door] of Object.entries(DOORS)) {
   const folder = join(home, 'dist', `${name}.new`)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  const files = [...door.verbs, undefined].map((verb) => ({ verb, file: join(folder, `${verb ?? 'door'}.js`) }))
-  for (const { verb, file } of files) writeFileSync(file, await bundle(door.sources, verb))
-  for (const { file } of files) {
+  writeFileSync(join(folder, 'door.js'), await bundleDoor(door.sources))
+  for (const verb of door.verbs) {
+    const { first, second } = await bundleVerb(door.sources, verb)
+    writeFileSync(join(folder, `${verb}.js`), first)
+    writeFileSync(join(folder, `${verb}.later.js`), second)
+  }
+  for (const name of [...door.verbs, 'door']) {
+    const file = join(folder, `${name}.js`)
     const options = { stdio: ['ignore', 'ignore', 'inherit'], timeout: 60_000 }
     execFileSync(node, [...flags, join(home, 'scripts', 'code-cache.cjs'), file], options)
     if (!existsSync(`${file.slice(0, -3)}.${process.arch}.cache`)) throw new Error(`${file} has got no code cache`)
