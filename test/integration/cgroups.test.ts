@@ -506,11 +506,12 @@ test('devices: a program on the unified hierarchy, one at a time', {
 
 test('statistics count', { skip }, async () => {
   const cgroup = await create({ memory: { limit: 64n << 20n }, pids: { limit: 20 }, cpu: { quota: 20000, period: 100000 } })
-  await start(cgroup, 'while :; do :; done')
+  await start(cgroup, 'text=$(head -c 1000000 /dev/zero | tr "\\0" x); while :; do :; done')
   const until = async (condition: () => boolean) => {
     while (!condition()) await sleep(20)
   }
-  await until(() => (cgroup.stats().cpu?.throttling.throttled ?? 0) > 0)
+  await until(() => (cgroup.stats().cpu?.throttling.throttled ?? 0) > 0 && (cgroup.stats().memory?.usage.usage ?? 0) > 1000000)
+  await until(() => cgroup.stats().pids?.current === 1)
   const { cpu, memory, pids, io, version } = cgroup.stats()
   assert.equal(version, cgroup.record.layout === 'v2' ? 2 : 1)
   assert.ok(cpu!.total > 0 && cpu!.throttling.periods > 0)

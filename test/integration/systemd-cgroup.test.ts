@@ -248,6 +248,64 @@ test('by way of the system bus it is the same', { skip }, async () => {
   }
 })
 
+/** `daemon` of every Debian: systemd wants a name for it. */
+const USER = 1
+
+test('an unprivileged user has a scope of their own systemd', { skip }, async () => {
+  const unit = `wherry-test-user-${process.pid}.service`
+  const runtime = `/run/wherry-test-user-${process.pid}`
+  const properties = [
+    `User=${USER}`,
+    'Delegate=yes',
+    `RuntimeDirectory=${runtime.slice('/run/'.length)}`,
+    `Environment=XDG_RUNTIME_DIR=${runtime}`,
+  ]
+  execFileSync('systemd-run', [
+    '--quiet',
+    `--unit=${unit}`,
+    ...properties.map((one) => `--property=${one}`),
+    '/usr/lib/systemd/systemd',
+    '--user',
+  ])
+  try {
+    while (!existsSync(`${runtime}/systemd/private`)) {
+      const state = execFileSync('systemctl', ['show', '--property=ActiveState', '--value', unit], { encoding: 'utf8' })
+      assert.notEqual(state.trim(), 'failed', 'the systemd of the user')
+      await sleep(50)
+    }
+    const script = `
+      import { spawn } from 'node:child_process'
+      import { readFileSync } from 'node:fs'
+      import { createCgroup } from '${new URL('../../runtime/cgroups/cgroup.ts', import.meta.url)}'
+      const cgroup = await createCgroup({ id: 'mine', systemd: true, rootless: true, warn: () => {} })
+      await cgroup.create({ memory: { limit: ${64 << 20}n }, pids: { limit: 7 } })
+      const child = spawn('sleep', ['1000'], { stdio: 'ignore' })
+      await cgroup.attach(child.pid)
+      console.log(cgroup.record.paths[''], readFileSync(cgroup.record.paths[''] + '/pids.max', 'utf8').trim(), cgroup.processes().length)
+      await cgroup.update({ pids: { limit: 9 } })
+      console.log(readFileSync(cgroup.record.paths[''] + '/pids.max', 'utf8').trim())
+      await cgroup.kill()
+      await cgroup.destroy()
+      console.log(cgroup.exists())
+    `
+    const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', script], {
+      uid: USER,
+      gid: USER,
+      env: { PATH: process.env['PATH'], XDG_RUNTIME_DIR: runtime },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let text = ''
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk) => {
+        text += chunk
+      })
+    await once(child, 'close')
+    assert.equal(text, `/sys/fs/cgroup/system.slice/${unit}/user.slice/wherry-mine.scope 7 1\n9\nfalse\n`)
+  } finally {
+    execFileSync('systemctl', ['stop', unit])
+  }
+})
+
 test('without systemd the driver is refused', { skip: requires('systemd') ? false : 'requires a machine without systemd' }, async () => {
   await assert.rejects(open(), { kind: 'failed-precondition', message: /systemd not running on this host/ })
   await assert.rejects(Manager.open({ user: false }), {
