@@ -1,8 +1,10 @@
 /** A terminal or a pair of streams attached to a container: its output from the spool, its input written directly. Any number at once. */
 import { closeSync } from 'node:fs'
 import type { Writable } from 'node:stream'
+import { WherryError } from '../errors.ts'
 import { F_DUPFD_CLOEXEC } from '../sys/abi/fcntl.ts'
 import { TIOCSWINSZ, WINSIZE } from '../sys/abi/ioctl.ts'
+import { isErrno } from '../sys/error.ts'
 import { syscall } from '../sys/syscall.ts'
 import type { From } from './find.ts'
 import { pipeInput, TerminalInput } from './input.ts'
@@ -68,7 +70,12 @@ export class Attachment {
 
   /** Closes the container's stdin for all: it reads the end of the file once nobody else has it open. */
   closeStdin(): void {
-    this.#requester.ask('closeStdin')
+    try {
+      this.#requester.ask('closeStdin')
+    } catch (error) {
+      // there is no keeper any more, hence no stdin
+      if (!isErrno(error, 'EPIPE', 'ECONNRESET') && !(error instanceof WherryError && error.kind === 'unavailable')) throw error
+    }
   }
 
   /** Leaves. Output that has not been read stays in the spool; with `stdin: 'once'` the first that leaves closes stdin. */

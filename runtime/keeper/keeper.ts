@@ -1,23 +1,29 @@
-/** The hold of the process that has started a keeper on it. */
+/** A keeper as its subscriber sees it. */
+import { join } from 'node:path'
 import { WherryError } from '../errors.ts'
 import { failureOf } from '../program/failure.ts'
 import type { Image } from '../program/link.ts'
 import { Page } from '../program/page.ts'
-import type { SyscallError } from '../sys/error.ts'
-import type { Connection } from './connection.ts'
+import { isErrno, type SyscallError } from '../sys/error.ts'
+import { unixConnect } from '../sys/unix.ts'
+import { Connection } from './connection.ts'
 import type { ExitRecord } from './exit.ts'
+import { RUN } from './layout.ts'
 import { readKeeperPage } from './page.ts'
 import { type KeeperFolders, readOutcome } from './wait.ts'
 
-/** A keeper that this process has started and that it is the subscriber of. */
+/** Milliseconds that a keeper may take to accept a connection. */
+const PATIENCE = 2000
+
 export class Keeper {
   readonly #connection: Connection
-  readonly #image: Image
+  readonly #image: Image | undefined
   readonly #folders: KeeperFolders
   #over = false
   #ended: Promise<ExitRecord | undefined> | undefined
 
-  constructor(connection: Connection, image: Image, folders: KeeperFolders) {
+  /** @param image undefined where another process has started the keeper: what fails cannot be named then. */
+  constructor(connection: Connection, image: Image | undefined, folders: KeeperFolders) {
     this.#connection = connection
     this.#image = image
     this.#folders = folders
@@ -39,7 +45,7 @@ export class Keeper {
   /** What the keeper could not do: where there is an exit record, execute its child. */
   failure(): SyscallError | undefined {
     const page = readKeeperPage(this.#folders.run)
-    return page === undefined ? undefined : failureOf(this.#image, new Page(page))
+    return page === undefined || this.#image === undefined ? undefined : failureOf(this.#image, new Page(page))
   }
 
   /** Resolves once the exit record is there; to undefined where the keeper was killed and there is none. */
@@ -63,4 +69,25 @@ export class Keeper {
   detach(): void {
     this.#connection.close()
   }
+}
+
+/**
+ * Becomes the subscriber of a keeper that another process has started, and may have left. Undefined where there is none any
+ * more. Throws WherryError 'failed-precondition' while another process is its subscriber.
+ */
+export const subscribe = async (folders: KeeperFolders): Promise<Keeper | undefined> => {
+  let socket: number
+  try {
+    socket = unixConnect(join(folders.run, RUN.socket), { timeout: PATIENCE })
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ECONNREFUSED')) return undefined
+    throw error
+  }
+  const connection = new Connection(socket)
+  connection.send('subscribe')
+  const reply = await connection.next()
+  if (reply?.type === 'reply' && reply.value === 0) return new Keeper(connection, undefined, folders)
+  connection.close()
+  if (reply === undefined) return undefined
+  throw new WherryError('failed-precondition', `the keeper of ${folders.run} has a subscriber already`)
 }

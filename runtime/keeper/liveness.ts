@@ -2,14 +2,11 @@
 import { closeSync, constants, openSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isErrno } from '../sys/error.ts'
 import { RUN } from './layout.ts'
 
 /** Longest path in struct sockaddr_un with its NUL. */
 const LONGEST = 107
-/** Milliseconds after which a connection that has not ended tells that it will not. */
-const PATIENCE = 50
 
 /** Connects to the socket of a run folder however long its path is. */
 const connectTo = (run: string): { socket: Socket; folder: number | undefined } => {
@@ -26,7 +23,8 @@ export interface Liveness {
   close(): void
 }
 
-export const watchKeeper = (run: string): Liveness => {
+/** @param alive is called once it is sure that there is a keeper. */
+export const watchKeeper = (run: string, alive: () => void = () => {}): Liveness => {
   let socket: Socket | undefined
   const ended = new Promise<void>((resolve, reject) => {
     let opened: ReturnType<typeof connectTo>
@@ -42,7 +40,10 @@ export const watchKeeper = (run: string): Liveness => {
       opened = { ...opened, folder: undefined }
     }
     let failure: unknown
-    socket.once('connect', release)
+    socket.once('connect', () => {
+      release()
+      alive()
+    })
     // nobody sends anything here, but the end of the file is only seen by who reads
     socket.resume()
     socket.once('error', (error) => {
@@ -58,14 +59,12 @@ export const watchKeeper = (run: string): Liveness => {
   return { ended, close: () => socket?.destroy() }
 }
 
-/** Whether the keeper of a folder is gone, asked once. */
-export const isKeeperGone = async (run: string): Promise<boolean> => {
-  const keeper = watchKeeper(run)
-  const soon = new AbortController()
-  try {
-    return await Promise.race([keeper.ended.then(() => true), sleep(PATIENCE, false, { signal: soon.signal })])
-  } finally {
-    soon.abort()
-    keeper.close()
-  }
-}
+/** Whether there is no keeper of the folder, asked once: only a keeper listens there. */
+export const isKeeperGone = (run: string): Promise<boolean> =>
+  new Promise((resolve, reject) => {
+    const keeper = watchKeeper(run, () => {
+      resolve(false)
+      keeper.close()
+    })
+    keeper.ended.then(() => resolve(true), reject)
+  })

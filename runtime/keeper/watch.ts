@@ -4,7 +4,7 @@ import { isErrno } from '../sys/error.ts'
 
 /** Milliseconds between looks where inotify's limits are reached, and where they are not: its queue can overflow unseen. */
 const LOOK = 100
-const LAST_LOOK = 2000
+const LAST_LOOK = 10_000
 
 /** What has changed: `content` of files, or perhaps more than that: `all`. */
 export type Change = 'content' | 'all'

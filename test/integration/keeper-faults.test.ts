@@ -3,9 +3,11 @@
  * such failure may leave a container unwatched, without an exit record or without an end.
  */
 import assert from 'node:assert/strict'
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
+import { WherryError } from '../../runtime/errors.ts'
+import { attach } from '../../runtime/keeper/attach.ts'
 import type { Keeper } from '../../runtime/keeper/keeper.ts'
 import { keeperProgram } from '../../runtime/keeper/program.ts'
 import { readSpool } from '../../runtime/keeper/reader.ts'
@@ -20,7 +22,7 @@ import { Page } from '../../runtime/program/page.ts'
 import { ERRNO } from '../../runtime/sys/abi/errno.ts'
 import { SyscallError } from '../../runtime/sys/error.ts'
 import { ARCH } from '../../runtime/sys/syscall.ts'
-import { BUSYBOX, executable, isAlive, KeeperBench, terminalProgram, until } from '../support/keeper.ts'
+import { BUSYBOX, bench, collectEvents, executable, isAlive, KeeperBench, terminalProgram, until } from '../support/keeper.ts'
 import { requires } from '../support/requires.ts'
 
 /** Calls that cannot fail with the arguments that they have, and without which there is no keeper; close(2) closes whatever it says. */
@@ -128,3 +130,58 @@ for (const { program, terminal, index, what } of cases) {
     }
   })
 }
+
+/** A keeper whose program has been changed. */
+const startChanged = (own: KeeperBench, change: (ops: Op[]) => void): Keeper => {
+  const changed = keeperProgram({ arch: ARCH, terminal: false })
+  change(changed.ops)
+  const image = link(changed)
+  return launchKeeper(
+    { image, executable: executable(own, image.elf), argv: ['wherry:keeper'] },
+    {
+      ...own.folders,
+      log: { limit: 8192, slots: 2, consumed: false },
+      durable: false,
+      executable: own.own(openSync(BUSYBOX, 'r')),
+      argv: ['sh', '-c', 'cat; exit 3'],
+      env: [],
+      descriptors: [],
+      stdin: 'once',
+      terminal: false,
+    },
+  )
+}
+
+test(
+  'a FIFO that the keeper may not open, since the container’s user owns it, is shared',
+  { skip: requires('busybox') },
+  bench(async (own) => {
+    const keeper = startChanged(own, (ops) => {
+      const index = ops.findIndex((op) => op.during === 'client' && op.call === 'openat')
+      ops[index] = failing(ops[index]!, ERRNO.EACCES)
+    })
+    await keeper.begun()
+    const attachment = await attach(own.folders, { from: 'start', input: true, terminal: false })
+    await new Promise((resolve) => attachment.input!.write('hello\n', resolve))
+    const viewer = collectEvents(readSpool(own.folders, { follow: true }))
+    await attachment.close()
+    assert.equal((await keeper.ended())?.exitCode, 3)
+    keeper.acknowledge()
+    assert.equal((await viewer).stdout, 'hello\n')
+  }),
+)
+
+test(
+  'what cannot be started leaves nothing behind but the spool',
+  { skip: requires('busybox') },
+  bench(async (own) => {
+    const before = readdirSync('/proc/self/fd').length
+    assert.throws(() => own.start({ executable: 999 }), /posix_spawn.*EBADF/)
+    assert.throws(() => own.start({ env: ['x'.repeat(70_000)], stdin: 'open' }), WherryError)
+    assert.throws(() => own.start({ log: { limit: 1, slots: 3, consumed: false } }), WherryError)
+    assert.deepEqual(readdirSync(own.run), [])
+    assert.deepEqual(readdirSync(own.spool), ['log.0'])
+    // busybox, three times, and the keeper's own executable
+    assert.ok(readdirSync('/proc/self/fd').length <= before + 3)
+  }),
+)

@@ -8,6 +8,9 @@ import { keeperStatus } from '../../runtime/keeper/page.ts'
 import { readOutcome, waitExit } from '../../runtime/keeper/wait.ts'
 import { SyscallError } from '../../runtime/sys/error.ts'
 import { syscall } from '../../runtime/sys/syscall.ts'
+import { attach } from '../../runtime/keeper/attach.ts'
+import { type Keeper, subscribe } from '../../runtime/keeper/keeper.ts'
+import { isKeeperGone } from '../../runtime/keeper/liveness.ts'
 import { Connection } from '../../runtime/keeper/connection.ts'
 import { unixConnect } from '../../runtime/sys/unix.ts'
 import {
@@ -295,22 +298,26 @@ test(
   bench(async (own) => {
     const keeper = own.start({ script: 'read line', stdin: 'open', cleanup: cleanup(own) })
     const init = await keeper.begun()
-    const second = new Connection(unixConnect(join(own.run, 'ctl')))
-    second.send('subscribe')
-    assert.deepEqual(await second.next(), { type: 'reply', value: -16 })
+    await assert.rejects(subscribe(own.folders), /has a subscriber already/)
     keeper.detach()
+    let second: Keeper | undefined
     await until('the place is free', async () => {
-      second.send('subscribe')
-      return (await second.next())?.value === 0
+      second = await subscribe(own.folders).catch(() => undefined)
+      return second !== undefined
     })
-    assert.deepEqual(await second.next(), { type: 'begun', value: init })
+    assert.equal(await second!.begun(), init)
     const pid = await own.pid()
-    second.send('closeStdin')
-    assert.deepEqual(await second.next(), { type: 'reply', value: 0 })
-    assert.deepEqual(await second.next(), { type: 'ended', value: init })
-    second.send('acknowledge')
+    assert.equal(await isKeeperGone(own.run), false)
+    const attachment = await attach(own.folders, { input: false, terminal: false })
+    attachment.closeStdin()
+    assert.equal((await second!.ended())?.pid, init)
+    second!.acknowledge()
     await until('the keeper is gone', () => !isAlive(pid))
-    second.close()
+    attachment.closeStdin()
+    await attachment.close()
+    second!.detach()
+    assert.equal(await subscribe(own.folders), undefined)
+    assert.equal(await isKeeperGone(own.run), true)
     assert.equal(existsSync(join(own.root, 'cleaned')), false)
   }),
 )
