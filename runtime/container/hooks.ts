@@ -1,10 +1,14 @@
 /** Hooks that run in the runtime's own namespaces: prestart, createRuntime, poststart, poststop. runtime-spec 1.2, config.md "POSIX-platform Hooks". */
 import { WherryError } from '../errors.ts'
 import type { Hook, HookName, State } from '../spec/types.ts'
+import { CLOSE_RANGE_CLOEXEC } from '../sys/abi/fcntl.ts'
+import { syscall } from '../sys/syscall.ts'
 import type { ContainerRecord, Status } from './types.ts'
 
 /** Bytes of a hook's output that a message quotes. */
 const QUOTED = 1024
+/** Milliseconds that the output of a hook which has failed may take to arrive. */
+const LAST_WORDS = 200
 
 /** What hooks get on stdin and `state` prints: runtime-spec 1.2, runtime.md "State". */
 export const stateOf = (record: ContainerRecord, status: Status): State => ({
@@ -18,6 +22,7 @@ export const stateOf = (record: ContainerRecord, status: Status): State => ({
 
 const runHook = async (hook: Hook, name: string, state: string): Promise<void> => {
   const { spawn } = await import('node:child_process') // most containers have no hooks, and it takes 2 ms to load
+  syscall('close_range', [3, 0xffffffff, CLOSE_RANGE_CLOEXEC]) // descriptors of whoever started us are not for hooks
   return new Promise((resolve, reject) => {
     const fail = (problem: string) => reject(new WherryError('failed-precondition', `${name} ${hook.path}: ${problem}`))
     const [argv0, ...args] = hook.args ?? [hook.path]
@@ -45,13 +50,22 @@ const runHook = async (hook: Hook, name: string, state: string): Promise<void> =
       clearTimeout(timer)
       fail(error.message)
     })
-    child.on('exit', (code, signal) => {
-      clearTimeout(timer)
+    const ended = (code: number | null, signal: NodeJS.Signals | null) => {
       const said = output.trim() === '' ? '' : `: ${output.trim().slice(0, QUOTED)}`
       if (late) fail(`it took longer than its time-out of ${hook.timeout} s and was killed${said}`)
       else if (signal !== null) fail(`it was ended by ${signal}${said}`)
       else if (code !== 0) fail(`exit status ${code}${said}`)
       else resolve()
+    }
+    child.on('exit', (code, signal) => {
+      clearTimeout(timer)
+      if (code === 0 && !late) return resolve()
+      // what it said may still be in the pipe; a daemon that it left behind may keep that open for ever
+      const patience = setTimeout(ended, LAST_WORDS, code, signal)
+      child.on('close', () => {
+        clearTimeout(patience)
+        ended(code, signal)
+      })
     })
     child.stdin.end(state)
   })

@@ -23,7 +23,7 @@ import { makeInRoot, relative } from './resolve.ts'
 import { emitPivot, emitReadonlyRoot, emitRoot, emitRootPropagation } from './root.ts'
 import { emitSource, entersUserNamespace, isBind, parsedMounts } from './sources.ts'
 import { setAttributes } from './set-attributes.ts'
-import { emitBecomeRoot, emitStage, emitTasks } from './stage.ts'
+import { emitBecomeRoot, emitJoinCgroup, emitStage, emitTasks } from './stage.ts'
 import { emitStartWait, WAITING } from './start.ts'
 import { ask, askText, SAYS, type Text } from './sync.ts'
 
@@ -92,6 +92,7 @@ const emitInit = (emit: Emit<ContainerPlan>, prepared: Prepared): void => {
   p.during = 'init'
   if (plan.rootMapped && entersUserNamespace(plan)) emitBecomeRoot(emit)
   if ((plan.fresh & CLONE_NEWCGROUP) !== 0) p.call('unshare', [CLONE_NEWCGROUP])
+  emitJoinCgroup(emit, plan.joins)
   p.call('setsid', [])
   if (plan.newKeyring)
     p.call('keyctl', [KEYCTL_JOIN_SESSION_KEYRING, `_ses.${plan.id}`, 0, 0, 0], { tolerate: ['ENOSYS', 'EPERM', 'EACCES'] })
@@ -101,8 +102,10 @@ const emitInit = (emit: Emit<ContainerPlan>, prepared: Prepared): void => {
   const proc = ownProc(emit)
   p.during = 'hooks'
   if (plan.runtimeHooks) ask(emit, SAYS.hooks)
-  if (spec.hooks?.createContainer !== undefined)
+  if (spec.hooks?.createContainer !== undefined) {
+    p.call('fchdir', [root])
     emitHooks(emit, 'createContainer', spec.hooks.createContainer, askText(emit, SAYS.creating))
+  }
   emitPivot(emit, root)
   emitNames(emit)
   emitSysctl(emit, proc)
