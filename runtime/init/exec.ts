@@ -13,7 +13,7 @@ import { newFileSystem } from './file-system.ts'
 import { emitLabels, emitRlimits, emitScheduling, emitSeccomp, emitUser } from './identity.ts'
 import { emitListener } from './listener.ts'
 import type { Emit, Join, ProcessPlan } from './plan.ts'
-import { emitAffinity, emitBecomeRoot, emitClone, emitJoins, emitPreamble, emitTasks, writeProcSelf } from './stage.ts'
+import { emitAffinity, emitBecomeRoot, emitJoinCgroup, emitClone, emitJoins, emitPreamble, emitTasks, writeProcSelf } from './stage.ts'
 import { ask, askText, SAYS } from './sync.ts'
 
 export interface ExecPlan extends ProcessPlan {
@@ -38,6 +38,7 @@ const emitChild = (emit: Emit<ExecPlan>): void => {
   p.call('prctl', [PR_SET_DUMPABLE, 0, 0, 0, 0]) // processes of the container must not get at descriptors of the host (CVE-2016-9962)
   if (plan.attach) ask(emit, SAYS.attach)
   emitTasks(emit, plan.tasks)
+  emitJoinCgroup(emit, plan.joins)
   p.during = 'exec'
   if (plan.joins.some(({ type }) => type === 'user')) emitBecomeRoot(emit)
   emitAffinity(emit, plan.affinity.final)

@@ -37,11 +37,12 @@ export const writeProcSelf = ({ p }: Emit<unknown>, file: string, text: string):
 
 /**
  * setns(2) to each. A namespace may belong to the user namespace that is joined too, or to the host's: what is refused
- * before joining the user namespace is tried again after it.
+ * before joining the user namespace is tried again after it. The cgroup namespace is for the clone to join (emitJoinCgroup):
+ * from within it CLONE_INTO_CGROUP cannot see where the stage is.
  */
 export const emitJoins = ({ p }: Emit<unknown>, joins: readonly Join[]): void => {
   const user = joins.find((join) => join.type === 'user')
-  const others = joins.filter((join) => join.type !== 'user')
+  const others = joins.filter(({ type }) => type !== 'user' && type !== 'cgroup')
   const join = ({ type, fd }: Join, refused?: readonly 'EPERM'[]): Cell =>
     p.call('setns', [fd, NAMESPACE_FLAGS[type]], {
       during: `joining the ${type} namespace`,
@@ -56,6 +57,12 @@ export const emitJoins = ({ p }: Emit<unknown>, joins: readonly Join[]): void =>
     join(other)
     p.place(joined)
   }
+}
+
+/** Once it is in its cgroup. */
+export const emitJoinCgroup = ({ p }: Emit<unknown>, joins: readonly Join[]): void => {
+  for (const { type, fd } of joins)
+    if (type === 'cgroup') p.call('setns', [fd, CLONE_NEWCGROUP], { during: 'joining the cgroup namespace' })
 }
 
 /** Becomes root of the user namespace it is in. Not before the clone: it is as the host's user that init may enter its cgroup. */
