@@ -241,6 +241,16 @@ test('an update that fails half-way is undone', { skip }, async () => {
   assert.equal(read(cgroup, ['memory', 'memory.limit_in_bytes'], 'memory.max'), String(64 << 20))
 })
 
+test('a limit below the usage says what the usage is', { skip: skip || requires('cgroup_v1') }, async () => {
+  const cgroup = await create({ memory: { limit: 64n << 20n } })
+  const child = await start(cgroup, 'text=$(head -c 8000000 /dev/zero | tr "\\0" x); echo there; exec <&2; kill -STOP $$; echo $text')
+  await once(child.stdout!, 'data')
+  await assert.rejects(cgroup.update({ memory: { limit: 65536n } }), {
+    code: 'EBUSY',
+    message: /memory\.limit: write .*"65536": EBUSY \(unable to set memory limit to 65536 \(current usage: \d+, peak usage: \d+\)\)/,
+  })
+})
+
 test('unified: any file of v2, not at all elsewhere', { skip }, async () => {
   const cgroup = await open()
   const resources = { unified: { 'memory.high': '20971520', 'cgroup.max.depth': '3' } }
@@ -398,6 +408,17 @@ test('kill reaches every process, also those that keep forking', { skip }, async
   while (cgroup.processes().length < 30) await sleep(10)
   const end = once(child, 'exit')
   await cgroup.kill()
+  await end
+  await cgroup.destroy()
+  assert.equal(cgroup.exists(), false)
+})
+
+test('where the kernel does not kill by itself, signals while frozen reach every process, too', { skip }, async () => {
+  const cgroup = await create({ pids: { limit: 60 } })
+  const child = await start(cgroup, 'while :; do (sleep 1000 &) 2>/dev/null; done 2>/dev/null')
+  while (cgroup.processes().length < 30) await sleep(10)
+  const end = once(child, 'exit')
+  await cgroup.signal(9)
   await end
   await cgroup.destroy()
   assert.equal(cgroup.exists(), false)
