@@ -17,6 +17,7 @@ import { capabilityLimit, Held, inheritedDescriptors, openNamespaces, processPla
 import { abandon, causeOf, failure, failureIn, initOf, launch, type Launched, reap } from './launch.ts'
 import { makePage } from './page-file.ts'
 import { writePidFile } from './pid-file.ts'
+import { isAlive } from './process-id.ts'
 import { specOf } from './spec.ts'
 import { statusOf } from './state.ts'
 import { Store } from './store.ts'
@@ -74,12 +75,14 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
     const toChannel = descriptors.add(channel.theirs)
     const seccomp = openSeccomp(spec.linux.seccomp, engine, store, descriptors, held)
     const kept = descriptors.end - inherited
+    const console = openConsole(options.console, descriptors, held)
+    const entering = descriptors.end
     const joins = openNamespaces(
       NAMESPACES.map(([type, file]) => ({ type, path: `/proc/${init.pid}/ns/${file}` })),
       descriptors,
       held,
     )
-    const console = openConsole(options.console, descriptors, held)
+    if (!isAlive(init)) throw new WherryError('failed-precondition', 'cannot exec in a stopped container') // and its pid is another's
     const page = held.keep(makePage())
     const sub: SubCgroups = options.cgroups
     const entrance = cgroup.entrance(sub)
@@ -104,6 +107,7 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
       ...enter(entrance, descriptors, held),
       attach: entrance === undefined,
       joins,
+      entering,
       personality: spec.linux.personality,
       affinity: {
         initial: cpuMask(affinity?.initial, 'process.execCPUAffinity.initial'),

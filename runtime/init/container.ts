@@ -8,7 +8,7 @@ import { IFF_UP, SIOCSIFFLAGS } from '../sys/abi/ioctl.ts'
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, O_WRONLY } from '../sys/abi/fcntl.ts'
 import { KEYCTL_JOIN_SESSION_KEYRING } from '../sys/abi/keyctl.ts'
 import { PERSONALITIES } from '../sys/abi/personality.ts'
-import { PR_SET_DUMPABLE, PR_SET_NAME } from '../sys/abi/prctl.ts'
+import { PR_SET_NAME } from '../sys/abi/prctl.ts'
 import { emitChdir, emitCloseOnExec, emitExecve, emitLookup } from './command.ts'
 import { emitConsoleNode, emitControllingTerminal, emitTerminal } from './console.ts'
 import { devIsBound, emitDevices, emitDeviceSources, emitNullStdio } from './devices.ts'
@@ -86,7 +86,6 @@ const emitInit = (emit: Emit<ContainerPlan>, prepared: Prepared): void => {
   const { spec } = plan
   p.during = 'init'
   p.call('prctl', [PR_SET_NAME, 'wherry:init', 0, 0, 0])
-  p.call('prctl', [PR_SET_DUMPABLE, 0, 0, 0, 0])
   if (plan.attach) ask(emit, SAYS.attach)
   emitTasks(emit, plan.tasks)
   p.during = 'init'

@@ -26,6 +26,8 @@ export interface ExecPlan extends ProcessPlan {
   readonly tasks: readonly number[]
   readonly attach: boolean
   readonly joins: readonly Join[]
+  /** First of the descriptors that are needed only to get into the container. */
+  readonly entering: number
   readonly personality: LinuxPersonality | undefined
   /** Bits of the CPUs it runs on before and after it has entered the cgroup, sched_setaffinity(2). */
   readonly affinity: { readonly initial: Uint8Array | undefined; readonly final: Uint8Array | undefined }
@@ -35,11 +37,11 @@ const emitChild = (emit: Emit<ExecPlan>): void => {
   const { p, plan } = emit
   p.during = 'exec'
   p.call('prctl', [PR_SET_NAME, 'wherry:exec', 0, 0, 0])
-  p.call('prctl', [PR_SET_DUMPABLE, 0, 0, 0, 0]) // processes of the container must not get at descriptors of the host (CVE-2016-9962)
   if (plan.attach) ask(emit, SAYS.attach)
   emitTasks(emit, plan.tasks)
   emitJoinCgroup(emit, plan.joins)
   p.during = 'exec'
+  p.call('close_range', [plan.entering, 0xffffffff, 0])
   if (plan.joins.some(({ type }) => type === 'user')) emitBecomeRoot(emit)
   emitAffinity(emit, plan.affinity.final)
   p.during = 'exec'
@@ -77,6 +79,8 @@ export const compileExec = (plan: ExecPlan): Program => {
   emitPreamble(emit, 'wherry:stage')
   emitAffinity(emit, plan.affinity.initial)
   if (plan.process.oomScoreAdj !== undefined) writeProcSelf(emit, 'oom_score_adj', String(plan.process.oomScoreAdj))
+  p.during = 'exec'
+  p.call('prctl', [PR_SET_DUMPABLE, 0, 0, 0, 0]) // processes of the container must not get at descriptors of the host (CVE-2016-9962)
   emitJoins(emit, plan.joins)
   emitClone(emit, 0, plan.cgroup, () => emitChild(emit))
   return p

@@ -15,7 +15,7 @@ import {
   CLONE_NEWCGROUP,
 } from '../sys/abi/sched.ts'
 import { O_CLOEXEC, O_WRONLY, AT_FDCWD } from '../sys/abi/fcntl.ts'
-import { PR_SET_NAME } from '../sys/abi/prctl.ts'
+import { PR_SET_DUMPABLE, PR_SET_NAME } from '../sys/abi/prctl.ts'
 import type { ContainerPlan, Emit, Join } from './plan.ts'
 import { ask, PAGE_WORDS, SAYS } from './sync.ts'
 
@@ -134,6 +134,7 @@ export const emitStage = (emit: Emit<ContainerPlan>, { prepare, init }: { prepar
     )
     if (offsets.length > 0) writeProcSelf(emit, 'timens_offsets', offsets.join(''))
   }
+  p.call('prctl', [PR_SET_DUMPABLE, 0, 0, 0, 0]) // init may come to be among processes of another container
   const flags = plan.fresh & ~(CLONE_NEWUSER | CLONE_NEWTIME | CLONE_NEWCGROUP)
   emitClone(emit, flags, plan.cgroup, () => {
     if (!plan.privileged && (plan.fresh & CLONE_NEWNS) !== 0) prepare()
