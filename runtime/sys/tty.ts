@@ -1,21 +1,6 @@
 /** Terminals by their ioctls, ioctl_tty(2) and termios(3): node:tty knows neither the sizes nor the modes that are needed here. */
 import { ERRNO } from './abi/errno.ts'
-import {
-  ECHO,
-  ICANON,
-  ICRNL,
-  ISIG,
-  ONLCR,
-  OPOST,
-  TCGETS,
-  TCSETS,
-  TERMIOS,
-  TIOCGWINSZ,
-  TIOCSWINSZ,
-  VMIN,
-  VTIME,
-  WINSIZE,
-} from './abi/ioctl.ts'
+import { ECHO, ICANON, ICRNL, ISIG, OPOST, TCGETS, TCSETS, TERMIOS, TIOCGWINSZ, TIOCSWINSZ, VMIN, VTIME, WINSIZE } from './abi/ioctl.ts'
 import { syscall, trySyscall } from './syscall.ts'
 
 // asm-generic/termbits.h: what cfmakeraw(3) clears and sets
@@ -63,14 +48,6 @@ export const rawModes = (modes: Modes): Modes => {
   raw[TERMIOS.c_cc + VMIN] = 1
   raw[TERMIOS.c_cc + VTIME] = 0
   return raw
-}
-
-/** Newlines that are written to the slave reach the master without a carriage return. */
-export const clearNewlineMapping = (fd: number): void => {
-  const modes = terminalModes(fd)
-  if (modes === undefined) return
-  change(modes, TERMIOS.c_oflag, ONLCR, 0)
-  setTerminalModes(fd, modes)
 }
 
 /** Gives the terminal `to` the size that `from` has; does nothing where one of them is gone or no terminal. */

@@ -5,7 +5,6 @@ import { WherryError } from '../../../runtime/errors.ts'
 import { PR_SET_CHILD_SUBREAPER } from '../../../runtime/sys/abi/prctl.ts'
 import { receiveFds } from '../../../runtime/sys/scm.ts'
 import { syscall } from '../../../runtime/sys/syscall.ts'
-import { clearNewlineMapping } from '../../../runtime/sys/tty.ts'
 import { socketpair } from '../../../runtime/sys/unix.ts'
 import type { Log } from '../log.ts'
 import { type HostTerminal, openHostTerminal } from './host-terminal.ts'
@@ -56,7 +55,6 @@ export const openSession = ({ terminal, subreaper, log }: SessionOptions): Sessi
       if (sockets === undefined) return
       const [master, ...others] = receiveFds(sockets[0], { maxFds: 1, timeout: MASTER_MS }).fds
       if (master === undefined || others.length > 0) throw new WherryError('internal', 'the terminal of the process did not arrive')
-      clearNewlineMapping(master)
       host = openHostTerminal()
       host?.follow(master)
       host?.raw()

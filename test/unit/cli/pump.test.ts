@@ -8,7 +8,7 @@ import { startPump } from '../../../cli/oci/foreground/pump.ts'
 import { waitForExit } from '../../../cli/oci/foreground/reaper.ts'
 import { TIOCGPTN, TIOCGWINSZ, TIOCSPTLCK, TIOCSWINSZ } from '../../../runtime/sys/abi/ioctl.ts'
 import { syscall } from '../../../runtime/sys/syscall.ts'
-import { clearNewlineMapping, copyWindowSize, rawModes, setTerminalModes, terminalModes } from '../../../runtime/sys/tty.ts'
+import { copyWindowSize, rawModes, setTerminalModes, terminalModes } from '../../../runtime/sys/tty.ts'
 
 let folder: string
 before(() => {
@@ -24,14 +24,13 @@ const openPair = (): { master: number; slave: number } => {
   return { master, slave: openSync(`/dev/pts/${number.readInt32LE()}`, constants.O_RDWR | constants.O_NOCTTY) }
 }
 
-/** Runs a shell command on a terminal; resolves to what the pump passed on, once the command has ended. */
+/** Runs a shell command on a terminal that maps no newlines; resolves to what the pump passed on, once the command has ended. */
 const shown = async (command: string, input = ''): Promise<string> => {
   const { master, slave } = openPair()
-  clearNewlineMapping(master)
   const [from, to] = [join(folder, 'in'), join(folder, 'out')]
   writeFileSync(from, input)
   const [source, target] = [openSync(from, 'r'), openSync(to, 'w')]
-  const child = spawn('sh', ['-c', command], { stdio: [slave, slave, slave] })
+  const child = spawn('sh', ['-c', `stty -onlcr; ${command}`], { stdio: [slave, slave, slave] })
   const ended = new Promise((resolve) => child.on('exit', resolve))
   closeSync(slave)
   const pump = await startPump(master, source, target)
@@ -95,7 +94,6 @@ describe('terminals', () => {
   test('a file has no modes', () => {
     const file = openSync('/dev/null', 'r')
     assert.equal(terminalModes(file), undefined)
-    clearNewlineMapping(file)
     closeSync(file)
   })
 
