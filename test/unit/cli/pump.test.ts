@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { startPump } from '../../../cli/oci/foreground/pump.ts'
 import { waitForExit } from '../../../cli/oci/foreground/reaper.ts'
-import { TIOCGPTN, TIOCGWINSZ, TIOCSPTLCK, TIOCSWINSZ } from '../../../runtime/sys/abi/ioctl.ts'
+import { ONLCR, TERMIOS, TIOCGPTN, TIOCGWINSZ, TIOCSPTLCK, TIOCSWINSZ } from '../../../runtime/sys/abi/ioctl.ts'
 import { syscall } from '../../../runtime/sys/syscall.ts'
 import { copyWindowSize, rawModes, setTerminalModes, terminalModes } from '../../../runtime/sys/tty.ts'
 
@@ -27,10 +27,13 @@ const openPair = (): { master: number; slave: number } => {
 /** Runs a shell command on a terminal that maps no newlines; resolves to what the pump passed on, once the command has ended. */
 const shown = async (command: string, input = ''): Promise<string> => {
   const { master, slave } = openPair()
+  const modes = Buffer.from(terminalModes(master)!)
+  modes.writeUInt32LE(modes.readUInt32LE(TERMIOS.c_oflag) & ~ONLCR, TERMIOS.c_oflag)
+  setTerminalModes(master, modes)
   const [from, to] = [join(folder, 'in'), join(folder, 'out')]
   writeFileSync(from, input)
   const [source, target] = [openSync(from, 'r'), openSync(to, 'w')]
-  const child = spawn('sh', ['-c', `stty -onlcr; ${command}`], { stdio: [slave, slave, slave] })
+  const child = spawn('sh', ['-c', command], { stdio: [slave, slave, slave] })
   const ended = new Promise((resolve) => child.on('exit', resolve))
   closeSync(slave)
   const pump = await startPump(master, source, target)
