@@ -17,6 +17,7 @@ import { isErrno } from '../sys/error.ts'
 import { syscall } from '../sys/syscall.ts'
 import { followInRoot, insideRoot } from './follow.ts'
 import { homeOf } from './passwd.ts'
+import { checkProcMount } from './proc-mounts.ts'
 import { isApparmorEnabled, isSelinuxEnabled } from './security-modules.ts'
 
 const NOWHERE = -1
@@ -260,6 +261,7 @@ export const mountPlans = async (spec: Spec, namespaceOf: (mount: Mount) => Prom
     const idmapped = mount.uidMappings !== undefined || options.idmap !== undefined
     const destination = insideRoot(spec.root.path, mount.destination) ?? mount.destination
     const target = followInRoot(spec.root.path, destination)
+    if ((options.flags & MS_REMOUNT) === 0) checkProcMount(target, mount, bind, `mounts[${index}].destination`)
     const covered = statSync(`${spec.root.path}/${target}`, { throwIfNoEntry: false })
     targets.push({ target, type: mount.type })
     const inside = bind ? insideRoot(spec.root.path, mount.source!) : undefined
