@@ -87,7 +87,11 @@ const OPTIONS = {
 const textOf = ({ outputFiles }) =>
   outputFiles[0].text.replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
-const entry = (sources, contents) => ({ bundle: true, external: ['@koromix/*'], stdin: { contents, resolveDir: join(home, sources), loader: 'ts' } })
+const entry = (sources, contents) => ({
+  bundle: true,
+  external: ['@koromix/*'],
+  stdin: { contents, resolveDir: join(home, sources), loader: 'ts' },
+})
 
 /** What a file exports: `start`, the whole program, and `run`, the same without its end, to train the cache with. */
 const program = (verbs) => `import { program } from './program.ts'\nimport { runDoor } from './door.ts'\n${verbs}

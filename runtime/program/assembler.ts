@@ -6,7 +6,7 @@ import { ERRNO, type ErrnoName } from '../sys/abi/errno.ts'
 import type { Arch, SyscallName } from '../sys/abi/syscalls.ts'
 import { PAGE, PAGE_SIZE } from './layout.ts'
 import { Label, type Next, type Op } from './op.ts'
-import { type Block, Cell, type Operand, Ref } from './operand.ts'
+import { type Block, Cell, type Operand, Ref, Words } from './operand.ts'
 
 export interface OpOptions {
   /** Where the result is stored; without it a cell of its own. */
@@ -23,7 +23,22 @@ export interface OpOptions {
   readonly name?: string
 }
 
+/** What an op is made of beside its call, its arguments and its result. */
+interface AppendOptions {
+  readonly width?: 4 | 8 | undefined
+  readonly positive?: Next
+  readonly zero?: Next
+  readonly negative?: Next
+  readonly during?: string | undefined
+  readonly judges?: Op['judges']
+  readonly waitStatus?: boolean
+}
+
 const MINUS_ONE = -1
+
+const isList = (tolerate: NonNullable<OpOptions['tolerate']>): tolerate is readonly ErrnoName[] => Array.isArray(tolerate)
+
+const behind = (to: Next = 'next', after: Label): Next => (to === 'next' ? after : to)
 
 export class Program {
   readonly arch: Arch
@@ -64,13 +79,15 @@ export class Program {
 
   /** Consecutive 64-bit words: a struct or an array; a string or a Ref becomes its address, a Cell is refused (store into the word instead). */
   words(values: readonly Exclude<Operand, Cell>[]): Ref {
-    const bytes = Buffer.alloc(values.length * 8)
+    const words: (number | bigint)[] = []
     const pointers: { offset: number; to: Ref }[] = []
-    for (const [index, value] of values.entries()) {
-      if (typeof value === 'number' || typeof value === 'bigint') bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)), index * 8)
-      else pointers.push({ offset: index * 8, to: this.address(value) })
-    }
-    return this.#block({ bytes, size: bytes.length, align: 8, pointers })
+    for (const value of values)
+      if (typeof value === 'number' || typeof value === 'bigint') words.push(value)
+      else {
+        pointers.push({ offset: words.length * 8, to: this.address(value) })
+        words.push(0)
+      }
+    return this.#block(new Words(words, pointers))
   }
 
   /** The NULL-terminated array of strings that execve(2) takes. */
@@ -96,26 +113,29 @@ export class Program {
   call(name: SyscallName, args: readonly Operand[], options: OpOptions = {}): Cell {
     const result = this.#result(options.into, options.name)
     const { tolerate } = options
-    const codes = tolerate === undefined ? [] : ((Array.isArray(tolerate) ? tolerate : Object.keys(tolerate)) as readonly ErrnoName[])
+    if (tolerate === undefined) {
+      this.#append(name, args, result, options)
+      return result
+    }
+    const labels: Readonly<Partial<Record<ErrnoName, Label>>> = isList(tolerate) ? {} : tolerate
+    const codes = isList(tolerate) ? tolerate : (Object.keys(tolerate) as ErrnoName[])
     if (codes.length === 0) {
       this.#append(name, args, result, options)
       return result
     }
-    const labels = Array.isArray(tolerate) ? {} : (tolerate as Readonly<Partial<Record<ErrnoName, Label>>>)
     if (options.width === 4) throw new Error(`${name}: a tolerated error is told from a result of eight bytes`)
     const judge = new Label()
     const after = new Label()
-    const behind = (to: Next = 'next') => (to === 'next' ? after : to)
     const op = this.#append(name, args, result, {
-      ...options,
-      positive: behind(options.positive),
-      zero: behind(options.zero),
+      during: options.during,
+      positive: behind(options.positive, after),
+      zero: behind(options.zero, after),
       negative: judge,
     })
     this.place(judge)
-    for (const code of codes) {
-      const last = code === codes.at(-1)
-      const otherwise: Next = last ? (options.negative ?? 'fail') : 'next'
+    for (let index = 0; index < codes.length; index += 1) {
+      const code = codes[index]!
+      const otherwise: Next = index === codes.length - 1 ? (options.negative ?? 'fail') : 'next'
       this.#append('compute', [result, MINUS_ONE, 1, 0, ERRNO[code]], undefined, {
         positive: otherwise,
         negative: otherwise,
@@ -133,11 +153,11 @@ export class Program {
     const result = this.#result(options.into, options.name)
     const failed = new Label()
     const after = new Label()
-    const behind = (to: Next = 'next') => (to === 'next' ? after : to)
     const op = this.#append(name, args, result, {
-      ...options,
-      positive: behind(options.positive),
-      zero: behind(options.zero),
+      during: options.during,
+      width: options.width,
+      positive: behind(options.positive, after),
+      zero: behind(options.zero, after),
       negative: failed,
     })
     this.place(failed)
@@ -179,12 +199,7 @@ export class Program {
   ): Cell {
     const source = value instanceof Cell ? value : new Cell(value, 'memory')
     const result = this.#result(options.into, options.name)
-    this.#append('compute', [source, mask, factor, addend ?? 0, constant], result, {
-      positive: 'next',
-      negative: 'next',
-      zero: 'next',
-      ...options,
-    })
+    this.#append('compute', [source, mask, factor, addend ?? 0, constant], result, options, 'next')
     return result
   }
 
@@ -200,12 +215,8 @@ export class Program {
     }: { mask?: bigint | number; equal?: Next; otherwise?: Next; waitStatus?: boolean },
   ): void {
     const source = value instanceof Cell ? value : new Cell(value, 'memory')
-    this.#append('compute', [source, mask, 1, 0, -BigInt(constant)], undefined, {
-      positive: otherwise,
-      negative: otherwise,
-      zero: equal,
-      ...(waitStatus ? { waitStatus } : {}),
-    })
+    const sought = typeof constant === 'bigint' ? -constant : 0 - constant
+    this.#append('compute', [source, mask, 1, 0, sought], undefined, { positive: otherwise, negative: otherwise, zero: equal, waitStatus })
   }
 
   /** Copies eight bytes. */
@@ -214,12 +225,7 @@ export class Program {
   }
 
   set(to: Ref | Cell, value: number | bigint, width: 4 | 8 = 8): void {
-    this.#append('compute', [0, 0, 0, 0, value], this.#result(to), {
-      positive: 'next',
-      negative: 'next',
-      zero: 'next',
-      width,
-    })
+    this.#append('compute', [0, 0, 0, 0, value], this.#result(to), { width }, 'next')
   }
 
   label(): Label {
@@ -278,27 +284,33 @@ export class Program {
     return into instanceof Cell ? into : new Cell(into ?? this.buffer(8), name)
   }
 
+  /** @param failure where a negative result leads if the options do not say */
   #append(
     call: SyscallName | 'compute',
     args: readonly Operand[],
     result: Cell | undefined,
-    options: OpOptions & Pick<Partial<Op>, 'judges' | 'waitStatus'>,
+    options: AppendOptions,
+    failure: Next = 'fail',
   ): Op {
-    for (const arg of args)
+    const operands: Operand[] = []
+    for (let index = 0; index < args.length; index += 1) {
+      const arg = args[index]!
       if (typeof arg === 'number' && !Number.isSafeInteger(arg))
         throw new RangeError(`op ${this.ops.length} (${call}): ${arg} is no integer`)
+      operands.push(typeof arg === 'string' || arg instanceof Uint8Array ? this.address(arg) : arg)
+    }
     const op: Op = {
       call,
-      args: args.map((arg) => (typeof arg === 'string' || arg instanceof Uint8Array ? this.address(arg) : arg)),
+      args: operands,
       result: result?.ref,
       name: result?.name,
       width: options.width ?? 8,
       positive: options.positive ?? 'next',
       zero: options.zero ?? 'next',
-      negative: options.negative ?? 'fail',
+      negative: options.negative ?? failure,
       during: options.during ?? this.during,
       judges: options.judges,
-      ...(options.waitStatus === true ? { waitStatus: true } : {}),
+      waitStatus: options.waitStatus === true,
     }
     this.ops.push(op)
     return op

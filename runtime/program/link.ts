@@ -37,7 +37,7 @@ const placeBlocks = (blocks: readonly Block[], from: number): { readonly initial
     block.at = Math.ceil(top / block.align) * block.align
     top = block.at + block.size
   }
-  for (const block of blocks) if (block.at === READ && block.bytes !== undefined) place(block)
+  for (const block of blocks) if (block.at === READ && (block.words ?? block.bytes) !== undefined) place(block)
   const initialized = top
   for (const block of blocks) if (block.at === READ) place(block)
   return { initialized, end: top }
@@ -110,23 +110,30 @@ const writeOp = (halves: Uint32Array, ops: readonly Op[], index: number, arch: A
   halves[at + HALF.indirect] = indirect
 }
 
+const writeBlock = (data: Uint8Array, halves: Uint32Array, block: Block): void => {
+  const { at, words, pointers } = block
+  if (at === undefined || at === UNREAD) return
+  const from = at - DATA
+  if (words !== undefined) for (let index = 0; index < words.length; index += 1) setWord(halves, from / 4 + 2 * index, words[index]!)
+  else if (block.bytes !== undefined) data.set(block.bytes, from)
+  for (const { offset, to } of pointers) setWord(halves, (from + offset) / 4, addressIn(to))
+}
+
 export const link = (program: Program): Image => {
   const { ops, blocks } = program
   for (const block of blocks) block.at = UNREAD
   for (const { args } of ops)
-    for (const arg of args)
+    for (let index = 0; index < args.length; index += 1) {
+      const arg = args[index]
       if (arg instanceof Ref) mark(arg.block)
       else if (arg instanceof Cell) mark(arg.ref.block)
+    }
   const scratch = addressOf(ops.length)
   const { initialized, end } = placeBlocks(blocks, scratch + 8)
   const data = new Uint8Array(Math.ceil((initialized - DATA) / 8) * 8)
   const halves = new Uint32Array(data.buffer)
   for (let index = 0; index < ops.length; index += 1) writeOp(halves, ops, index, program.arch, scratch)
-  for (const { at, bytes, pointers } of blocks) {
-    if (at === undefined || at === UNREAD || bytes === undefined) continue
-    data.set(bytes, at - DATA)
-    for (const { offset, to } of pointers) setWord(halves, (at - DATA + offset) / 4, addressIn(to))
-  }
+  for (let index = 0; index < blocks.length; index += 1) writeBlock(data, halves, blocks[index]!)
   return {
     program,
     elf: writeElf(program.arch, data, Math.max(end - DATA, data.length)),

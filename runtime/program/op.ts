@@ -23,7 +23,7 @@ export interface Op {
   readonly zero: Next
   readonly negative: Next
   /** Of a compare: the value is a wait status, wait(2), and a failure is told in its words. */
-  readonly waitStatus?: boolean
+  readonly waitStatus: boolean
   /** What the op is for, printed before its call: `mounts[3] /proc`. */
   readonly during: string | undefined
   /** A compare that decides whether a failure of `op` is tolerated: its own failure is that op's, whose result is off by `offset`. */

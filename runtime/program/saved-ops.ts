@@ -46,7 +46,7 @@ export const saveOps = ({ program, addressOf }: Image, from: number): SavedOps =
       call,
       args: args.map(saveOperand),
       during,
-      ...(waitStatus === true ? { waitStatus } : {}),
+      ...(waitStatus ? { waitStatus } : {}),
       ...(judges === undefined ? {} : { judges: [addressOf(indices.get(judges.op)!), judges.offset] as const }),
     })),
   }
@@ -75,7 +75,7 @@ export const restoreOps = ({ arch, ops }: SavedOps): Image => {
       zero: 'next',
       negative: 'fail',
       during,
-      ...(waitStatus === true ? { waitStatus } : {}),
+      waitStatus: waitStatus === true,
       name: undefined,
       judges: judged === undefined ? undefined : { op: judged, offset: judges![1] },
     }
