@@ -6,7 +6,7 @@ import { signalProcess } from './kill.ts'
 import { reap } from './launch.ts'
 import { isAlive } from './process-id.ts'
 import { obliterate, recover } from './recover.ts'
-import { specOf } from './spec.ts'
+import { hooksOf } from './spec.ts'
 import { statusOf } from './state.ts'
 import { Store } from './store.ts'
 import type { ContainerRecord, Engine } from './types.ts'
@@ -51,7 +51,7 @@ export const deleteContainer = async (engine: Engine, id: string, { force }: { f
       await end(engine, record)
     }
     store.write({ ...record, deleting: true })
-    const { hooks } = specOf(store, record)
+    const hooks = hooksOf(store, record)
     await obliterate(engine, store, record)
     await runAllHooks('poststop', hooks?.poststop, stateOf(record, 'stopped'), engine.warn)
   } finally {

@@ -11,7 +11,7 @@ import { runAllHooks, stateOf } from './hooks.ts'
 import { kill } from './kill.ts'
 import { failureIn } from './launch.ts'
 import { NotifySocket } from './notify.ts'
-import { specOf } from './spec.ts'
+import { hooksOf } from './spec.ts'
 import { statusOf } from './state.ts'
 import { Store } from './store.ts'
 import type { ContainerRecord, Engine, ProcessId } from './types.ts'
@@ -90,7 +90,7 @@ export const start = async (engine: Engine, id: string, { strict = false, notify
     store.removeSocket(id)
     const error = await failed(store, id)
     if (error !== undefined) throw error
-    const { hooks } = specOf(store, record)
+    const hooks = hooksOf(store, record)
     const failedHook = await runAllHooks('poststart', hooks?.poststart, stateOf(record, 'running'), strict ? () => {} : engine.warn)
     if (failedHook === undefined || !strict) return { init: record.init!, notify: listening }
     await kill(engine, id, 9, { all: true })
