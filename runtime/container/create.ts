@@ -16,6 +16,7 @@ import { type Bundle, loadBundle } from '../spec/load.ts'
 import type { LinuxSeccomp, Mount, Spec } from '../spec/types.ts'
 import { CLONE_NEWUSER, NAMESPACE_FLAGS } from '../sys/abi/sched.ts'
 import { unixConnect, unixListen } from '../sys/unix.ts'
+import { isErrno } from '../sys/error.ts'
 import { ARCH, syscall } from '../sys/syscall.ts'
 import { sendFds } from '../sys/scm.ts'
 import { Channel } from './channel.ts'
@@ -33,7 +34,7 @@ import {
 } from './gather.ts'
 import { tellStages } from './debug.ts'
 import { runHooks, stateOf } from './hooks.ts'
-import { deniesSetgroups, inInitialUserNamespace, userNamespace, writeMaps } from './idmap.ts'
+import { deniesSetgroups, inInitialUserNamespace, setgroupsDeniedFor, userNamespace, writeMaps } from './idmap.ts'
 import { abandon, causeOf, failure, initOf, launch, type Launched, reap } from './launch.ts'
 import { makeNotifyFolder } from './notify.ts'
 import { makePage } from './page-file.ts'
@@ -61,7 +62,18 @@ const nanosecondsNow = (): string => {
   return now.toISOString().replace('Z', `${fraction}Z`)
 }
 
-const owner = async (): Promise<string> => (process.geteuid!() === 0 ? 'root' : (await import('node:os')).userInfo().username)
+/** Name of who we are, or the id of a user who has none. */
+const owner = async (): Promise<string> => {
+  const uid = process.geteuid!()
+  if (uid === 0) return 'root'
+  const { userInfo } = await import('node:os')
+  try {
+    return userInfo().username
+  } catch (error) {
+    if (isErrno(error, 'ERR_SYSTEM_ERROR')) return String(uid) // getpwuid_r(3) knows no such user
+    throw error
+  }
+}
 
 /** Whether the caller itself takes the master and passes on what comes from it. */
 export const servesItself = (console: Console | undefined): boolean => console !== undefined && 'fd' in console
@@ -116,6 +128,13 @@ export const openEntrance = (
   tasks: (entrance?.tasks ?? []).map((file) => descriptors.add(held.open(file, constants.O_WRONLY))),
 })
 
+/** Of a user namespace that is joined by the path of a process; any other path does not tell. */
+const joinedDeniesSetgroups = ({ linux }: Spec): boolean => {
+  const path = linux.namespaces?.find(({ type }) => type === 'user')?.path ?? ''
+  const [, pid] = /^\/proc\/(\d+)\/ns\/user$/.exec(path) ?? []
+  return pid !== undefined && setgroupsDeniedFor(Number(pid))
+}
+
 const freshFlags = (spec: Spec): number =>
   (spec.linux.namespaces ?? []).reduce((flags, { type, path }) => (path === undefined ? flags | NAMESPACE_FLAGS[type] : flags), 0)
 
@@ -145,7 +164,7 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
       mapNewlines: !servesItself(options.console),
       seccomp,
       capabilityLimit: capabilityLimit(newUser || joinsUser),
-      setgroupsDenied: newUser && deniesSetgroups(mappings, privileged),
+      setgroupsDenied: newUser ? deniesSetgroups(mappings, privileged) : joinsUser && joinedDeniesSetgroups(spec),
       warn: engine.warn,
     }),
     arch: ARCH,

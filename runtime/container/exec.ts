@@ -14,6 +14,7 @@ import { Channel } from './channel.ts'
 import { tellStages } from './debug.ts'
 import { listenerText, openConsole, openEntrance, openSeccomp, sendPidfd, servesItself } from './create.ts'
 import { capabilityLimit, Held, inheritedDescriptors, openNamespaces, processPlan } from './gather.ts'
+import { setgroupsDeniedFor } from './idmap.ts'
 import { abandon, causeOf, failure, failureIn, initOf, launch, type Launched, reap } from './launch.ts'
 import { makePage } from './page-file.ts'
 import { writePidFile } from './pid-file.ts'
@@ -97,7 +98,7 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
         mapNewlines: !servesItself(options.console),
         seccomp,
         capabilityLimit: capabilityLimit(joins.some(({ type }) => type === 'user')),
-        setgroupsDenied: false,
+        setgroupsDenied: joins.some(({ type }) => type === 'user') && setgroupsDeniedFor(init.pid),
         warn: engine.warn,
       }),
       arch: ARCH,

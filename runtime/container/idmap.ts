@@ -67,6 +67,9 @@ const write = (pid: number, file: 'uid_map' | 'gid_map' | 'setgroups', text: str
 /** Whether groups cannot be set in a user namespace whose maps this process writes: it maps its own id by itself. */
 export const deniesSetgroups = ({ gid }: Mappings, privileged: boolean): boolean => !privileged && onlyOwn(gid, process.getegid!())
 
+/** Whether groups cannot be set in the user namespace of process `pid`, user_namespaces(7) "setgroups". */
+export const setgroupsDeniedFor = (pid: number): boolean => readFileSync(`/proc/${pid}/setgroups`, 'utf8').trim() === 'deny'
+
 /** Gives the user namespace of process `pid` its maps. */
 export const writeMaps = async (pid: number, mappings: Mappings, privileged: boolean): Promise<void> => {
   if (privileged) {

@@ -11,7 +11,7 @@ interface Hint {
 const HINTS: readonly Hint[] = [
   { calls: ['mount', 'move_mount', 'open_tree', 'fsmount'], code: 'ENOSPC', hint: 'the mount limit is reached: raise sysctl fs.mount-max' },
   {
-    calls: ['mount', 'fsmount', 'fsconfig'],
+    calls: ['mount', 'fsopen', 'fsmount', 'fsconfig'],
     code: 'ENODEV',
     hint: 'the kernel has no such file system: load its module or choose another type',
   },
