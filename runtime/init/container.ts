@@ -166,8 +166,10 @@ export const compileContainer = (plan: ContainerPlan): Program => {
   const prepared: Prepared = { sources: [], devices: [] }
   emitStage(emit, {
     prepare: () => {
-      // in its own mount namespace init sees the same paths: what is opened at its turn comes in the order of the config
-      const early = entersUserNamespace(plan) || plan.joins.some(({ type }) => type === 'mount')
+      // in its own mount namespace init sees the same paths, and what is opened at its turn comes in the order of the config;
+      // but there it has no power over other user namespaces, and nothing is shared with the host any more
+      const shared = plan.spec.linux.rootfsPropagation?.endsWith('shared') ?? false
+      const early = shared || entersUserNamespace(plan) || plan.joins.some(({ type }) => type === 'mount')
       const mounts = parsedMounts(plan)
       prepared.sources = mounts.map((parsed) =>
         early && isBind(parsed) && parsed.plan.inside === undefined && (parsed.options.flags & MS_REMOUNT) === 0

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { type Bundle, bundle } from '../../support/bundle.ts'
 import { inPrivateMounts, parseMountinfo } from '../../support/private-mounts.ts'
 import { requires } from '../../support/requires.ts'
-import { OURS, wherryOnly } from '../../support/runtime.ts'
+import { OURS } from '../../support/runtime.ts'
 
 const skip = requires('root', 'busybox')
 
