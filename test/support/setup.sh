@@ -1,27 +1,63 @@
-#!/bin/bash
-# Installs what the suites need and this machine lacks, by Debian's package names. As root only: others run what they can, and each
-# test that cannot run names what is missing. No daemon is started.
-set -euo pipefail
-[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0
+#!/bin/sh
+# Installs the Debian packages that the tests use and that are missing; nothing where all are there. No daemon is started.
 
-packages=(
-  busybox-static libseccomp2 libseccomp-dev gcc libc6-dev strace iproute2 util-linux procps
-  binutils binutils-aarch64-linux-gnu qemu-user-static
-  podman crun runc containerd containernetworking-plugins uidmap dbus-daemon
-)
-missing=()
-for package in "${packages[@]}"; do
-  [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
-done
-[ ${#missing[@]} -gt 0 ] || exit 0
-echo "installing ${missing[*]}" >&2
+set -eu
+
+# What a package is known by on the machine, and its name.
+packages='
+/bin/busybox                          busybox-static
+/usr/bin/objdump                      binutils
+/usr/bin/aarch64-linux-gnu-as         binutils-aarch64-linux-gnu
+/usr/bin/qemu-aarch64-static          qemu-user-static
+/usr/bin/podman                       podman
+/usr/bin/conmon                       conmon
+/usr/bin/ctr                          containerd
+/usr/sbin/runc                        runc
+/usr/bin/crun                         crun
+/usr/bin/newuidmap                    uidmap
+/usr/bin/strace                       strace
+/usr/bin/dbus-daemon                  dbus-daemon
+/usr/bin/nsenter                      util-linux
+/usr/bin/script                       bsdutils
+/bin/ip                               iproute2
+/bin/ps                               procps
+/usr/lib/*/libseccomp.so.2            libseccomp2
+'
+
+# The names are patterns: libraries lie in folders of their architecture.
+there() {
+  for file in $1; do [ -e "$file" ] && return 0; done
+  return 1
+}
+
+missing=$(echo "$packages" | while read -r file package; do
+  [ -z "$file" ] || there "$file" || echo "$package"
+done)
+# busybox without -static is a program that needs libraries, which a root filesystem of the tests does not have
+if [ -e /bin/busybox ] && ldd /bin/busybox >/dev/null 2>&1; then missing="$missing busybox-static"; fi
+
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ]; then
+  echo "test setup: missing packages: $(echo $missing): install them as root, or some tests are skipped" >&2
+  exit 0
+fi
+if ! command -v apt-get >/dev/null; then
+  echo "test setup: no apt-get: missing are $(echo $missing), some tests are skipped" >&2
+  exit 0
+fi
+
+# invoke-rc.d(8) asks this whether a daemon may be started: not for us. What was there stays.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+  trap 'rm -f "$policy"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+fi
 
 export DEBIAN_FRONTEND=noninteractive
-policy=/usr/sbin/policy-rc.d # 101: services that come with packages are not started
-if ! [ -e $policy ]; then
-  printf '#!/bin/sh\nexit 101\n' >$policy
-  chmod 755 $policy
-  trap 'rm -f $policy' EXIT
-fi
-apt-get -qq update >&2
-apt-get -qq install -y --no-install-recommends "${missing[@]}" >&2
+echo "test setup: installing $(echo $missing)" >&2
+apt-get -qq update
+# shellcheck disable=SC2086
+apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install $missing >/dev/null

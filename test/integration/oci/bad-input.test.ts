@@ -99,7 +99,7 @@ const FIELDS: readonly (readonly [path: string, value: Json | undefined, reason:
   ['linux.intelRdt', { closID: 'x' }, /not supported/],
 ]
 
-const escape = (text: string): string => text.replace(/[.[\]]/g, '\\$&')
+const literal = (text: string): string => text.replace(/[.[\]]/g, '\\$&')
 
 /** Refused, and not even the folder of the state is there. */
 const refusedUnmade = async (box: Bundle, reason: RegExp): Promise<void> => {
@@ -119,7 +119,7 @@ test('every field that is wrong is named', { skip }, async (t) => {
     set(box.config, path, value)
     box.write()
     // a missing or wrong part of an entry is named more exactly than the entry
-    const named = new RegExp(`${escape(path)}.*(${reason.source})`)
+    const named = new RegExp(`${literal(path)}.*(${reason.source})`)
     await t.test(`${path}: ${JSON.stringify(value) ?? 'missing'}`.slice(0, 100), () => refusedUnmade(box, named))
   }
 })
