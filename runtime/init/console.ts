@@ -42,7 +42,7 @@ export const emitTerminal = ({ p, plan }: Emit<ProcessPlan>, root: Operand): Cel
 /** Binds the slave onto /dev/console. */
 export const emitConsoleNode = ({ p }: Emit<ProcessPlan>, root: Operand, slave: Cell): void => {
   p.during = '/dev/console'
-  const target = makeInRoot(p, root, '/dev/console', 'file')
+  const target = makeInRoot(p, root, '/dev/console', 'file', { links: false }) // the image has no say in what becomes a terminal (CVE-2025-52565)
   attach(p, p.call('open_tree', [slave, '', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH]), target)
 }
 

@@ -95,7 +95,7 @@ export const makeInRoot = (
     const absent = p.label()
     const there = p.label()
     const next = p.cell(last ? name : 'folder')
-    openInRoot(p, root, prefix, { into: next, tolerate: { ENOENT: absent }, positive: there })
+    openInRoot(p, root, prefix, { into: next, links, tolerate: { ENOENT: absent }, positive: there })
     p.place(absent)
     if (last && kind === 'file') {
       const file = p.call('openat', [folder, part, O_CREAT | O_EXCL | O_NOFOLLOW[p.arch] | O_CLOEXEC, 0o644], { tolerate: ['EEXIST'] })
@@ -104,7 +104,7 @@ export const makeInRoot = (
       p.call('close', [file])
       p.place(none)
     } else p.call('mkdirat', [folder, part, 0o755], { tolerate: ['EEXIST'] })
-    openInRoot(p, root, prefix, { into: next, ...(last ? {} : { flags: O_PATH | O_CLOEXEC | O_DIRECTORY[p.arch] }) })
+    openInRoot(p, root, prefix, { into: next, links, ...(last ? {} : { flags: O_PATH | O_CLOEXEC | O_DIRECTORY[p.arch] }) })
     p.place(there)
     if (last) p.copy(next, target)
     folder = next
