@@ -139,21 +139,28 @@ const exportsOf = async (file) => {
   return Object.values(metafile.outputs)[0].exports
 }
 
-/** Two ways to a module that was left for later: it is among those that are loaded, or in the second file. */
-const REQUIRE = `(function (requireOther, module, __filename, __dirname) {
-let second
-const require = (name) => {
-  if (!name.startsWith('${LATER}')) return requireOther(name)
-  const file = name.slice(${LATER.length}), { loaded } = module.exports
-  return file in loaded ? loaded[file]() : (second ??= loadSecond(loaded))[file]()
-}
-const loadSecond = (loaded) => {
-  const filename = __filename.slice(0, -3) + '.later.js'
-  const script = new (requireOther('node:vm').Script)(requireOther('node:fs').readFileSync(filename, 'latin1'), { filename })
-  const exported = { exports: {} }
-  script.runInThisContext()(require, exported, filename, __dirname, loaded)
-  return exported.exports.modules
-}`
+/**
+ * The head of a file. Two ways lead to a module that was left for later: it is among those that are loaded, or in the second file.
+ * In a scope of its own, because esbuild does not know its names.
+ */
+const HEAD = `(function (require, module, __filename, __dirname) {
+require = ((other) => {
+  const found = new Map()
+  const second = (modules) => {
+    const filename = __filename.slice(0, -3) + '.later.js'
+    const script = new (other('node:vm').Script)(other('node:fs').readFileSync(filename, 'latin1'), { filename })
+    const exported = { exports: {} }
+    script.runInThisContext()(require, exported, filename, __dirname, modules)
+    return exported.exports.modules
+  }
+  let rest
+  const later = (file) => {
+    const { loaded } = module.exports
+    return (file in loaded ? loaded : (rest ??= second(loaded)))[file]()
+  }
+  const find = (name) => (name.startsWith('${LATER}') ? later(name.slice(${LATER.length})) : other(name))
+  return (name) => found.get(name) ?? (found.set(name, find(name)), found.get(name))
+})(require)`
 
 /**
  * The files of one verb: what a start that succeeds may run, and beside it (VERB.later.js) what is imported on demand. What is in
@@ -187,7 +194,7 @@ export const loaded = {\n${cases.map(([, line]) => line).join(',\n')}\n}`
     ...OPTIONS,
     ...entry(sources, `${verbs}\n${exported}`),
     plugins: [later(new Set())],
-    banner: { js: REQUIRE },
+    banner: { js: HEAD },
     footer: { js: '})' },
   })
   return { first: textOf(first), second: textOf(second) }

@@ -17,7 +17,8 @@ interface Row {
   readonly hint: string | ((dir: string, value: string) => string)
 }
 
-const ROWS: readonly Row[] = [
+/** Made when something has failed: each program that starts would pay for a table. */
+const rows = (): readonly Row[] => [
   {
     file: /^memory\.limit_in_bytes$/,
     codes: ['EBUSY'],
@@ -86,7 +87,7 @@ const missing = (dir: string, file: string): string => {
 
 /** The hint for a write of `value` to `file` that failed with errno `code`, or undefined. The first row that fits wins. */
 export const hintFor = (dir: string, file: string, value: string, code: string): string | undefined => {
-  const row = ROWS.find((candidate) => candidate.codes.includes(code) && candidate.file.test(file))
+  const row = rows().find((candidate) => candidate.codes.includes(code) && candidate.file.test(file))
   if (row !== undefined) return typeof row.hint === 'string' ? row.hint : row.hint(dir, value)
   return code === 'ENOENT' ? missing(dir, file) : undefined
 }

@@ -2,16 +2,17 @@
  * Paths of an image with its links followed, as far as they exist: where a mount's target is to be made when the links lead
  * to nothing. Only a proposal: what is made is resolved beneath the root by the kernel again (init/resolve.ts).
  */
-import { readlinkSync } from 'node:fs'
+import { lstatSync, readlinkSync } from 'node:fs'
 import { WherryError } from '../errors.ts'
 import { isErrno } from '../sys/error.ts'
 
 /** path_resolution(7). */
 const MOST_LINKS = 40
 
+/** Looked at before it is read: most are no links, and an error that is thrown and caught takes longer than a call. */
 const linkTarget = (path: string): string | undefined => {
   try {
-    return readlinkSync(path)
+    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(path) : undefined
   } catch (error) {
     if (isErrno(error, 'EINVAL', 'ENOENT', 'ENOTDIR')) return undefined
     throw error

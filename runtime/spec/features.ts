@@ -1,6 +1,6 @@
 /** runtime-spec 1.2, features.md and features-linux.md: what this engine knows, whatever the kernel it runs on. */
 import { CAPABILITIES } from '../sys/abi/capability.ts'
-import { KNOWN_MOUNT_OPTIONS } from './mount-options.ts'
+import { knownMountOptions } from './mount-options.ts'
 import { HOOK_NAMES } from './parse-hooks.ts'
 import { NAMESPACE_TYPES } from './parse-linux.ts'
 import { SECCOMP_ACTIONS, SECCOMP_ARCHS, SECCOMP_FLAGS, SECCOMP_OPERATORS } from './parse-seccomp.ts'
@@ -69,7 +69,7 @@ export const features = (facts: FeatureFacts): Features => ({
   ociVersionMin: OCI_VERSION_MIN,
   ociVersionMax: OCI_VERSION,
   hooks: HOOK_NAMES,
-  mountOptions: KNOWN_MOUNT_OPTIONS,
+  mountOptions: knownMountOptions(),
   linux: {
     namespaces: NAMESPACE_TYPES,
     capabilities: Object.entries(CAPABILITIES)

@@ -238,4 +238,4 @@ export const mountFlagNames = (flags: number): string => {
 }
 
 /** For the features document, sorted. */
-export const KNOWN_MOUNT_OPTIONS: readonly string[] = [...OPTIONS.keys(), TMPCOPYUP, ...IDMAP].sort()
+export const knownMountOptions = (): readonly string[] => [...OPTIONS.keys(), TMPCOPYUP, ...IDMAP].sort()

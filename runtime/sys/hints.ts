@@ -8,7 +8,8 @@ interface Hint {
   readonly hint: string
 }
 
-const HINTS: readonly Hint[] = [
+/** Made when something has failed: each program that starts would pay for a table. */
+const hints = (): readonly Hint[] => [
   { calls: ['mount', 'move_mount', 'open_tree', 'fsmount'], code: 'ENOSPC', hint: 'the mount limit is reached: raise sysctl fs.mount-max' },
   {
     calls: ['mount', 'fsopen', 'fsmount', 'fsconfig'],
@@ -102,6 +103,6 @@ const HINTS: readonly Hint[] = [
 
 /** The hint of the table for a failed call, or undefined. The first row that fits wins. */
 export const hintFor = (call: string, code: string, args: readonly string[]): string | undefined =>
-  HINTS.find(
+  hints().find(
     (row) => row.calls.includes(call) && row.code === code && (row.about === undefined || args.some((arg) => arg.includes(row.about!))),
   )?.hint

@@ -134,7 +134,6 @@ export const ERRNO = {
 
 export type ErrnoName = keyof typeof ERRNO
 
-const NAMES = new Map<number, string>(Object.entries(ERRNO).map(([name, number]) => [number, name]))
-
 /** `EPERM` for 1; `errno 4095` for a number without a name. */
-export const errnoName = (errno: number): string => NAMES.get(errno) ?? `errno ${errno}`
+export const errnoName = (errno: number): string =>
+  Object.entries(ERRNO).findLast(([, number]) => number === errno)?.[0] ?? `errno ${errno}`
