@@ -23,11 +23,15 @@ const readInRoot = (rootfs: string, path: string): string | undefined => {
   }
 }
 
-/** `/` for a user that the database does not have. */
+/** What no path of a home has, and what would say something to a terminal or in a file of lines. */
+const CONTROL = /\p{Cc}/u
+
+/** `/` for a user that the database does not have, or whose home has control characters. */
 export const homeOf = (rootfs: string, uid: number): string => {
   const line = readInRoot(rootfs, 'etc/passwd')
     ?.split('\n')
     .map((entry) => entry.split(':'))
     .find((fields) => fields.length >= 7 && fields[2] === String(uid))
-  return line?.[5] || DEFAULT
+  const home = line?.[5] ?? ''
+  return home === '' || CONTROL.test(home) ? DEFAULT : home
 }
