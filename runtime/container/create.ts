@@ -13,7 +13,7 @@ import { saveOps } from '../program/saved-ops.ts'
 import { cachedSeccomp } from '../seccomp/cache.ts'
 import { parseContainerId } from '../spec/container-id.ts'
 import { type Bundle, loadBundle } from '../spec/load.ts'
-import type { LinuxSeccomp, Mount, Spec } from '../spec/types.ts'
+import type { LinuxIDMapping, LinuxSeccomp, Mount, Spec } from '../spec/types.ts'
 import { CLONE_NEWUSER, NAMESPACE_FLAGS } from '../sys/abi/sched.ts'
 import { unixConnect, unixListen } from '../sys/unix.ts'
 import { isErrno } from '../sys/error.ts'
@@ -35,7 +35,7 @@ import {
 import { tellStages } from './debug.ts'
 import { runHooks, stateOf } from './hooks.ts'
 import { deniesSetgroups, inInitialUserNamespace, setgroupsDeniedFor, userNamespace, writeMaps } from './idmap.ts'
-import { abandon, causeOf, failure, initOf, launch, type Launched, reap } from './launch.ts'
+import { abandon, causeOf, CHILD, failure, initOf, type Launched, reap, stageOf, type Starter } from './launch.ts'
 import { makeNotifyFolder } from './notify.ts'
 import { makePage } from './page-file.ts'
 import { writePidFile } from './pid-file.ts'
@@ -54,6 +54,7 @@ interface Creation {
   readonly store: Store
   readonly cgroup: Cgroup
   readonly held: Held
+  readonly starter: Starter
 }
 
 const nanosecondsNow = (): string => {
@@ -138,8 +139,14 @@ const joinedDeniesSetgroups = ({ linux }: Spec): boolean => {
 const freshFlags = (spec: Spec): number =>
   (spec.linux.namespaces ?? []).reduce((flags, { type, path }) => (path === undefined ? flags | NAMESPACE_FLAGS[type] : flags), 0)
 
+/** The host's id for an id of the container; undefined where it is not mapped. */
+const hostIdOf = (id: number, mappings: readonly LinuxIDMapping[]): number | undefined => {
+  const range = mappings.find(({ containerID, size }) => containerID <= id && id < containerID + size)
+  return range === undefined ? undefined : range.hostID + id - range.containerID
+}
+
 const makePlan = async (creation: Creation, descriptors: Descriptors, channel: Channel, page: number): Promise<ContainerPlan> => {
-  const { engine, options, bundle, store, cgroup, held } = creation
+  const { engine, options, bundle, store, cgroup, held, starter } = creation
   const { spec } = bundle
   const own = ownCapabilities()
   const privileged = has(own.effective, 'CAP_SYS_ADMIN')
@@ -152,8 +159,12 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
   const kept = descriptors.end - inherited
   const joins = openNamespaces(spec.linux.namespaces ?? [], descriptors, held)
   const joinsUser = joins.some(({ type }) => type === 'user')
-  const console = openConsole(options.console, descriptors, held)
+  const handed = openConsole(options.console, descriptors, held)
   const entrance = cgroup.entrance()
+  const entry = openEntrance(entrance, descriptors, held)
+  const mounts = await mountPlans(spec, namespaceFor(creation, descriptors, joins))
+  const [pageAt, channelAt] = [descriptors.add(page), descriptors.add(channel.theirs)]
+  const console = starter.terminal ? descriptors.end : handed
   return {
     ...processPlan({
       process: spec.process,
@@ -161,6 +172,7 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
       inherited,
       kept,
       console,
+      ownStreams: starter.ownStreams,
       mapNewlines: !servesItself(options.console),
       seccomp,
       capabilityLimit: capabilityLimit(newUser || joinsUser),
@@ -170,16 +182,18 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
     arch: ARCH,
     id: options.id,
     spec,
-    page: descriptors.add(page),
-    channel: descriptors.add(channel.theirs),
+    page: pageAt,
+    channel: channelAt,
     listen,
-    ...openEntrance(entrance, descriptors, held),
+    ...entry,
     fresh,
     joins,
     rootMapped: joinsUser || !newUser || mappings.uid.some(({ containerID }) => containerID === 0),
     privileged,
+    streamOwner:
+      newUser && privileged && !starter.ownStreams && console === undefined ? hostIdOf(spec.process.user.uid, mappings.uid) : undefined,
     rootfs: undefined,
-    mounts: await mountPlans(spec, namespaceFor(creation, descriptors, joins)),
+    mounts,
     cgroupMount: (spec.mounts ?? []).some(({ type }) => type === 'cgroup' || type === 'cgroup2')
       ? cgroupMountPlan(cgroup.record)
       : { layout: 'v2', hierarchies: [] },
@@ -190,7 +204,7 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
     attach: entrance === undefined,
     runtimeHooks: spec.hooks?.prestart !== undefined || spec.hooks?.createRuntime !== undefined,
     selinuxMountLabel: isSelinuxEnabled() ? spec.linux.mountLabel : undefined,
-    end: descriptors.end,
+    end: descriptors.end + (starter.terminal ? 1 : 0),
   }
 }
 
@@ -214,7 +228,7 @@ const converse = async (creation: Creation, record: ContainerRecord, channel: Ch
     switch (await channel.receive()) {
       case SAYS.maps:
         await writeMaps(
-          launched.stage,
+          stageOf(launched),
           { uid: spec.linux.uidMappings ?? [], gid: spec.linux.gidMappings ?? [] },
           has(ownCapabilities().effective, 'CAP_SETUID') && has(ownCapabilities().effective, 'CAP_SETGID'),
         )
@@ -269,7 +283,15 @@ const build = async (creation: Creation, record: ContainerRecord): Promise<Conta
     const descriptors = inheritedDescriptors((options.listenFds ?? 0) + options.preserveFds)
     const page = held.keep(makePage(store.file(options.id, 'page')))
     const plan = await makePlan(creation, descriptors, channel, page)
-    launched = launch(compileContainer(plan), 'wherry:stage', descriptors, page, channel, store.folder(options.id))
+    launched = creation.starter.start({
+      program: compileContainer(plan),
+      name: 'wherry:stage',
+      descriptors,
+      page,
+      channel,
+      folder: store.folder(options.id),
+      cgroup: creation.cgroup.record,
+    })
     tellStages(creation.engine, undefined)
     const created = await converse(creation, record, channel, launched)
     creation.engine.debug?.('init: closing the pipe to signal completion')
@@ -277,7 +299,7 @@ const build = async (creation: Creation, record: ContainerRecord): Promise<Conta
     if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, created.init!.pid, held)
     store.write(created)
     channel.go()
-    reap(launched.stage)
+    if (launched.stage !== 0) reap(launched.stage)
     if (options.pidFile !== undefined) writePidFile(options.pidFile, created.init!.pid) // last: it tells of a container that is there
     return created
   } catch (error) {
@@ -330,7 +352,7 @@ export const planOf = async (engine: Engine, options: CreateOptions): Promise<Co
   try {
     const cgroup = await cgroupOf(engine, options, bundle.spec)
     return await makePlan(
-      { engine, options, bundle, store, cgroup, held },
+      { engine, options, bundle, store, cgroup, held, starter: CHILD },
       inheritedDescriptors((options.listenFds ?? 0) + options.preserveFds),
       channel,
       held.keep(makePage()),
@@ -345,11 +367,11 @@ export const planOf = async (engine: Engine, options: CreateOptions): Promise<Co
  * Creates the container of `options.bundle`. Throws InvalidField for a bad config (nothing was made), WherryError
  * 'already-exists', or what failed; then all that was made is undone.
  */
-export const create = async (engine: Engine, options: CreateOptions): Promise<ContainerRecord> => {
+export const create = async (engine: Engine, options: CreateOptions, starter: Starter = CHILD): Promise<ContainerRecord> => {
   parseContainerId(options.id)
   const store = new Store(engine.root)
   const bundle = asService(loadBundle(options.bundle, { warn: engine.warn }), options, store.notifyFolder(options.id))
-  checkTerminal(bundle.spec, options)
+  checkTerminal(bundle.spec, options, starter)
   prepareRoot(engine.root)
   await recover(engine)
   const held = new Held()
@@ -368,7 +390,7 @@ export const create = async (engine: Engine, options: CreateOptions): Promise<Co
     const entered: ContainerRecord = { ...record, cgroup: cgroup.record, entered: true }
     try {
       store.write(entered)
-      return await build({ engine, options, bundle, store, cgroup, held }, entered)
+      return await build({ engine, options, bundle, store, cgroup, held, starter }, entered)
     } catch (error) {
       await obliterate(engine, store, { ...entered, cgroup: cgroup.record })
       throw error
@@ -380,7 +402,8 @@ export const create = async (engine: Engine, options: CreateOptions): Promise<Co
   }
 }
 
-const checkTerminal = (spec: Spec, { console }: CreateOptions): void => {
+const checkTerminal = (spec: Spec, { console }: CreateOptions, { ownStreams, terminal }: Starter): void => {
+  if (!ownStreams && console === undefined && terminal === (spec.process.terminal === true)) return
   if (spec.process.terminal === true && console === undefined)
     throw new WherryError(
       'invalid-argument',

@@ -95,6 +95,7 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
         inherited,
         kept,
         console,
+        ownStreams: true,
         mapNewlines: !servesItself(options.console),
         seccomp,
         capabilityLimit: capabilityLimit(joins.some(({ type }) => type === 'user')),
@@ -116,7 +117,7 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
       },
       end: descriptors.end,
     }
-    launched = launch(compileExec(plan), 'wherry:stage', descriptors, page, channel, store.folder(options.id))
+    launched = launch({ program: compileExec(plan), name: 'wherry:stage', descriptors, page, channel, folder: store.folder(options.id) })
     tellStages(engine, plan.affinity.initial)
     for (;;) {
       const letter = await channel.receive()

@@ -141,6 +141,12 @@ const standardStreams = (uid: number): Pick<ProcessPlan, 'nullStdio' | 'ownedStd
   }
 }
 
+/** Streams that are made for the process: pipes and the like, which belong to who made them. */
+const givenStreams = (uid: number): Pick<ProcessPlan, 'nullStdio' | 'ownedStdio'> => ({
+  nullStdio: [],
+  ownedStdio: uid === 0 ? [] : [0, 1, 2],
+})
+
 /** The environment with HOME, which the user database of the container gives where the config does not. */
 const environment = (process: Process, rootfs: string): readonly string[] => {
   const env = process.env ?? []
@@ -156,6 +162,8 @@ export interface ProcessOptions {
   readonly inherited: number
   readonly kept: number
   readonly console: number | undefined
+  /** The standard streams are this process's. */
+  readonly ownStreams: boolean
   readonly mapNewlines: boolean
   readonly seccomp: SeccompPlan | undefined
   readonly capabilityLimit: bigint
@@ -169,6 +177,7 @@ export const processPlan = ({
   inherited,
   kept,
   console,
+  ownStreams,
   mapNewlines,
   seccomp,
   capabilityLimit,
@@ -187,7 +196,11 @@ export const processPlan = ({
     seccomp,
     console,
     mapNewlines,
-    ...(console === undefined ? standardStreams(process.user.uid) : { nullStdio: [], ownedStdio: [] }),
+    ...(console !== undefined
+      ? { nullStdio: [], ownedStdio: [] }
+      : ownStreams
+        ? standardStreams(process.user.uid)
+        : givenStreams(process.user.uid)),
     inherited,
     kept,
     apparmor,

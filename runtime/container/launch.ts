@@ -1,5 +1,6 @@
 /** Starts a program and talks with it until it has executed its process or has ended; shared by create and exec. */
 import { closeSync } from 'node:fs'
+import type { CgroupRecord } from '../cgroups/types.ts'
 import { WherryError } from '../errors.ts'
 import type { Descriptors } from '../init/descriptors.ts'
 import { PAGE_WORDS } from '../init/sync.ts'
@@ -16,31 +17,52 @@ import { readPage } from './page-file.ts'
 import { signalName } from '../sys/abi/signal.ts'
 
 export interface Launched {
-  readonly program: Program
   readonly image: Image
+  /** Pid of the stage where it is our child, else 0. */
   readonly stage: number
   readonly page: number
 }
 
+/** How a program is started, and what it finds as its standard streams. */
+export interface Starter {
+  /** They are this process's; else they are given by who becomes the parent. */
+  readonly ownStreams: boolean
+  /** Behind all descriptors the program finds a socket for the master of its terminal. */
+  readonly terminal: boolean
+  start(request: Start): Launched
+}
+
+export interface Start {
+  readonly program: Program
+  /** argv[0] */
+  readonly name: string
+  readonly descriptors: Descriptors
+  /** The failure page's file. */
+  readonly page: number
+  readonly channel: Channel
+  /** Where an executable can be kept for a moment if memory cannot be executed. */
+  readonly folder: string
+  readonly cgroup: CgroupRecord
+}
+
 /** Links and starts the program; the channel's other end is the program's alone from here on. */
-export const launch = (
-  program: Program,
-  name: string,
-  descriptors: Descriptors,
-  page: number,
-  channel: Channel,
-  folder: string,
-): Launched => {
+export const launch = ({ program, name, descriptors, page, channel, folder }: Omit<Start, 'cgroup'>): Launched => {
   const image = link(program)
   const executable = executableFile(image.elf, folder)
   try {
     const stage = posixSpawn(executable, [name], descriptors.placements)
-    return { program, image, stage, page }
+    return { image, stage, page }
   } finally {
     closeSync(executable)
     channel.handOver()
   }
 }
+
+/** As our child, with our streams. */
+export const CHILD: Starter = { ownStreams: true, terminal: false, start: launch }
+
+/** Pid of the stage as we see it, when it wants its id maps. */
+export const stageOf = ({ page }: Launched): number => readPage(page).word(PAGE_WORDS.stage)
 
 /** Pid of init as we see it, 0 before it exists. */
 export const initOf = ({ page }: Launched): number => readPage(page).word(PAGE_WORDS.init)

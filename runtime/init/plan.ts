@@ -125,6 +125,8 @@ export interface ContainerPlan extends ProcessPlan {
   readonly rootMapped: boolean
   /** The parent may make and attach mounts of the host: what is bound is opened before the user namespace is entered. */
   readonly privileged: boolean
+  /** Streams made for a process in a new user namespace are given to this user of the host, while there is the power to. */
+  readonly streamOwner: number | undefined
   /** The root filesystem: a mount made by the caller, or spec.root.path. */
   readonly rootfs: number | undefined
   readonly mounts: readonly MountPlan[]

@@ -117,6 +117,8 @@ export const emitStage = (emit: Emit<ContainerPlan>, { prepare, init }: { prepar
   if (spec.process.oomScoreAdj !== undefined) writeProcSelf(emit, 'oom_score_adj', String(spec.process.oomScoreAdj))
   emitAffinity(emit)
   if (plan.privileged) prepare()
+  p.during = 'standard streams'
+  if (plan.streamOwner !== undefined) for (const stream of [0, 1, 2]) p.call('fchown', [stream, plan.streamOwner, -1])
   p.during = 'stage'
   const joinsMount = plan.joins.some(({ type }) => type === 'mount')
   const enterRootfs = () => p.call('chdir', [spec.root.path], { during: 'root.path' })
@@ -124,6 +126,7 @@ export const emitStage = (emit: Emit<ContainerPlan>, { prepare, init }: { prepar
   emitJoins(emit, plan.joins)
   if (joinsMount) enterRootfs() // setns(2) went to the root of that namespace
   if ((plan.fresh & CLONE_NEWUSER) !== 0) {
+    p.call('getpid', [], { into: p.shared(PAGE_WORDS.stage, 'stage') })
     p.call('unshare', [CLONE_NEWUSER])
     ask(emit, SAYS.maps)
   }

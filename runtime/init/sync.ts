@@ -12,8 +12,10 @@ import type { Emit } from './plan.ts'
  */
 export const SAYS = { maps: 'U', attach: 'I', hooks: 'H', creating: 'S', startState: 'T', listener: 'L', created: 'C' } as const
 
-/** Words of the failure page: pid of init as the host sees it; 1 once start was asked for; the listener of seccomp; address of a loop's string. */
-export const PAGE_WORDS = { init: 16, started: 24, listener: 32, item: ITEM_OFFSET } as const
+/** Words of the failure page: pid of init as the host sees it; 1 once start was asked for; the listener of seccomp; address of a loop's string; pid of the
+ * stage, once it wants its id maps.
+ */
+export const PAGE_WORDS = { init: 16, started: 24, listener: 32, item: ITEM_OFFSET, stage: 48 } as const
 
 /** Longest text that a parent answers with. */
 export const ANSWER_SIZE = 64 * 1024
