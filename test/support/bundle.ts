@@ -149,12 +149,13 @@ export class Bundle {
     this.assertNothingLeft()
   }
 
-  /** Starts a container that stays: its init runs the script. */
-  async up(script = 'exec sleep 100000', flags: readonly string[] = []): Promise<ShownState> {
+  /** Starts a container that stays: its init, whose pid is returned, runs the script. */
+  async up(script = 'exec sleep 100000', flags: readonly string[] = []): Promise<{ readonly pid: number }> {
     this.config.process.args = shell(script)
     this.write()
-    await this.must('run', '--detach', '--bundle', this.folder, ...flags, this.id)
-    return this.state()
+    const file = `${this.folder}/init.pid`
+    await this.must('run', '--detach', '--pid-file', file, '--bundle', this.folder, ...flags, this.id)
+    return { pid: Number(readFileSync(file, 'utf8')) }
   }
 
   async create(...flags: readonly string[]): Promise<ShownState> {

@@ -102,8 +102,8 @@ test('annotations are in the state and in the list, and reach hooks', { skip }, 
     config.annotations = annotations
     config.hooks = { createRuntime: [{ path: '/bin/sh', args: ['sh', '-c', `cat > ${folder}/hook`] }] }
   })
-  const state = await box.up()
-  assert.deepEqual(state.annotations, annotations)
+  await box.up()
+  assert.deepEqual((await box.state()).annotations, annotations)
   const list = JSON.parse((await box.must('list', '--format', 'json')).stdout) as { annotations: unknown }[]
   assert.deepEqual(list[0]?.annotations, annotations)
   assert.deepEqual((JSON.parse(readFileSync(`${box.folder}/hook`, 'utf8')) as { annotations: unknown }).annotations, annotations)
