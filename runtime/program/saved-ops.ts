@@ -29,7 +29,8 @@ export interface SavedOps {
 const saveOperand = (operand: Operand): SavedOperand => {
   if (typeof operand === 'number' || typeof operand === 'bigint') return { n: String(operand) }
   if (operand instanceof Cell) return { c: operand.name }
-  if (!(operand instanceof Ref) || operand.offset !== 0 || operand.block.pointers.length > 0) return null
+  if (!(operand instanceof Ref) || operand.offset !== 0 || operand.block.pointers.length > 0 || operand.block.words !== undefined)
+    return null
   const bytes = operand.block.bytes
   return bytes === undefined || bytes.at(-1) !== 0 || bytes.indexOf(0) !== bytes.length - 1
     ? null
@@ -38,7 +39,6 @@ const saveOperand = (operand: Operand): SavedOperand => {
 
 /** The ops from `from` on. */
 export const saveOps = ({ program, addressOf }: Image, from: number): SavedOps => {
-  const indices = new Map(program.ops.map((op, index) => [op, index] as const))
   return {
     arch: program.arch,
     ops: program.ops.slice(from).map(({ call, args, during, judges, waitStatus }, index) => ({
@@ -47,7 +47,7 @@ export const saveOps = ({ program, addressOf }: Image, from: number): SavedOps =
       args: args.map(saveOperand),
       during,
       ...(waitStatus ? { waitStatus } : {}),
-      ...(judges === undefined ? {} : { judges: [addressOf(indices.get(judges.op)!), judges.offset] as const }),
+      ...(judges === undefined ? {} : { judges: [addressOf(program.ops.indexOf(judges.op)), judges.offset] as const }),
     })),
   }
 }
