@@ -34,6 +34,7 @@ import {
 } from './gather.ts'
 import { tellStages } from './debug.ts'
 import { runHooks, stateOf } from './hooks.ts'
+import { refuseHostChanges } from './host-namespaces.ts'
 import { deniesSetgroups, inInitialUserNamespace, setgroupsDeniedFor, userNamespace, writeMaps } from './idmap.ts'
 import { abandon, causeOf, CHILD, failure, initOf, type Launched, reap, stageOf, type Starter } from './launch.ts'
 import { makeNotifyFolder } from './notify.ts'
@@ -158,6 +159,7 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
   const seccomp = openSeccomp(spec.linux.seccomp, engine, store, descriptors, held)
   const kept = descriptors.end - inherited
   const joins = openNamespaces(spec.linux.namespaces ?? [], descriptors, held)
+  refuseHostChanges(spec, joins)
   const joinsUser = joins.some(({ type }) => type === 'user')
   const handed = openConsole(options.console, descriptors, held)
   const entrance = cgroup.entrance()

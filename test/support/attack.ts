@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test'
 import { Program } from '../../runtime/program/assembler.ts'
 import { link } from '../../runtime/program/link.ts'
 import type { Operand } from '../../runtime/program/operand.ts'
+import { AT_FDCWD, O_CREAT, O_TRUNC, O_WRONLY } from '../../runtime/sys/abi/fcntl.ts'
 import { errnoName } from '../../runtime/sys/abi/errno.ts'
 import type { SyscallName } from '../../runtime/sys/abi/syscalls.ts'
 import { ARCH } from '../../runtime/sys/syscall.ts'
@@ -48,20 +49,25 @@ export interface Attempt {
   readonly args: (p: Program) => readonly Operand[]
 }
 
-/** Writes an executable to `path` of the root filesystem that makes each call and tells the results, eight bytes each, on stdout. */
+const RESULTS = '/tmp/results'
+
+/** Writes an executable to `path` of the root filesystem that makes each call and writes the results down, eight bytes each. */
 export const writePayload = (box: Bundle, path: string, attempts: readonly Attempt[]): void => {
   const p = new Program(ARCH)
+  const file = p.call('openat', [AT_FDCWD, RESULTS, O_CREAT | O_WRONLY | O_TRUNC, 0o600], { negative: 'next' })
   for (const { call, args } of attempts) {
     const result = p.call(call, args(p), { negative: 'next' })
-    p.call('write', [1, result.ref, 8], { negative: 'next' })
+    p.call('write', [file, result.ref, 8], { negative: 'next' })
   }
   p.exit(0)
   writeFileSync(box.in(path), link(p).elf, { mode: 0o755 })
 }
 
-/** The results a payload told: `EPERM`, or `ok`. `latin1` output, as `command` cannot hand over bytes, is read from a file. */
-export const outcomes = (bytes: Buffer): string[] =>
-  Array.from({ length: bytes.length / 8 }, (_, index) => {
+/** What the payload wrote down: `EPERM`, or `ok`. */
+export const outcomes = (box: Bundle): string[] => {
+  const bytes = readFileSync(box.in(RESULTS))
+  return Array.from({ length: bytes.length / 8 }, (_, index) => {
     const result = Number(bytes.readBigInt64LE(index * 8))
     return result < 0 ? errnoName(-result) : 'ok'
   })
+}
