@@ -147,8 +147,10 @@ const HEAD = `(function (require, module, __filename, __dirname) {
 require = ((other) => {
   const found = new Map()
   const second = (modules) => {
-    const filename = __filename.slice(0, -3) + '.later.js'
-    const script = new (other('node:vm').Script)(other('node:fs').readFileSync(filename, 'latin1'), { filename })
+    const { existsSync, readFileSync } = other('node:fs'), { Script } = other('node:vm')
+    const base = __filename.slice(0, -3) + '.later', filename = base + '.js', cache = base + '.' + process.arch + '.cache'
+    const cachedData = existsSync(cache) ? readFileSync(cache) : undefined
+    const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData })
     const exported = { exports: {} }
     script.runInThisContext()(require, exported, filename, __dirname, modules)
     return exported.exports.modules

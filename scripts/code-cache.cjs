@@ -7,7 +7,7 @@
  */
 'use strict'
 const { execFileSync } = require('node:child_process')
-const { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
+const { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
 const { createRequire } = require('node:module')
 const { tmpdir } = require('node:os')
 const { basename, dirname, join } = require('node:path')
@@ -120,6 +120,10 @@ const main = async () => {
   const { script, program } = load(filename)
   await train(program, basename(filename, '.js'), join(dirname(filename), 'door.js'))
   writeFileSync(`${filename.slice(0, -3)}.${process.arch}.cache`, script.createCachedData())
+  // what is loaded on demand is not run here: its cache spares V8 looking for the ends of its functions
+  const later = `${filename.slice(0, -3)}.later`
+  if (existsSync(`${later}.js`))
+    writeFileSync(`${later}.${process.arch}.cache`, new Script(readFileSync(`${later}.js`, 'latin1'), { filename: `${later}.js` }).createCachedData())
   process.exit(0)
 }
 
