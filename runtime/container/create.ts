@@ -13,7 +13,7 @@ import { saveOps } from '../program/saved-ops.ts'
 import { cachedSeccomp } from '../seccomp/cache.ts'
 import { parseContainerId } from '../spec/container-id.ts'
 import { type Bundle, loadBundle } from '../spec/load.ts'
-import type { LinuxIDMapping, LinuxSeccomp, Mount, Spec } from '../spec/types.ts'
+import type { LinuxIDMapping, LinuxSeccomp, Mount, Spec, State } from '../spec/types.ts'
 import { CLONE_NEWUSER, NAMESPACE_FLAGS } from '../sys/abi/sched.ts'
 import { unixConnect, unixListen } from '../sys/unix.ts'
 import { isErrno } from '../sys/error.ts'
@@ -40,12 +40,12 @@ import { abandon, causeOf, CHILD, failure, initOf, type Launched, reap, stageOf,
 import { makeNotifyFolder } from './notify.ts'
 import { makePage } from './page-file.ts'
 import { writePidFile } from './pid-file.ts'
-import { identify } from './process-id.ts'
+import { identify, pidInside } from './process-id.ts'
 import { obliterate, recover } from './recover.ts'
 import { isSelinuxEnabled } from './security-modules.ts'
 import { asService } from './service.ts'
 import { Store } from './store.ts'
-import type { Console, ContainerRecord, CreateOptions, Engine } from './types.ts'
+import type { Console, ContainerRecord, CreateOptions, Engine, Status } from './types.ts'
 
 /** Everything that one creation has in hand. */
 interface Creation {
@@ -220,6 +220,9 @@ export const listenerText = (record: ContainerRecord, pid: number, metadata: str
     state: stateOf({ ...record, init: record.init ?? { pid, startTime: 0 } }, status),
   })
 
+/** The state for hooks in the container's namespaces, with the pid as seen there. */
+const stateInside = (record: ContainerRecord, status: Status): State => ({ ...stateOf(record, status), pid: pidInside(record.init!.pid) })
+
 /** Answers the program until it is created; returns the record with its init. */
 const converse = async (creation: Creation, record: ContainerRecord, channel: Channel, launched: Launched): Promise<ContainerRecord> => {
   const { bundle, cgroup, options } = creation
@@ -247,10 +250,10 @@ const converse = async (creation: Creation, record: ContainerRecord, channel: Ch
         break
       }
       case SAYS.creating:
-        channel.answer(JSON.stringify(stateOf(withInit(), 'creating')))
+        channel.answer(JSON.stringify(stateInside(withInit(), 'creating')))
         break
       case SAYS.startState:
-        channel.answer(JSON.stringify(stateOf(withInit(), 'created')))
+        channel.answer(JSON.stringify(stateInside(withInit(), 'created')))
         break
       case SAYS.listener:
         channel.answer(listenerText(record, initOf(launched), spec.linux.seccomp?.listenerMetadata, 'creating'))

@@ -27,6 +27,9 @@ export const identify = (pid: number): ProcessId => {
   return { pid, startTime: stat.startTime }
 }
 
+/** The pid of a process in its own pid namespace, proc_pid_status(5). */
+export const pidInside = (pid: number): number => Number(/^NSpid:.*\s(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? pid)
+
 /** It runs: neither ended nor waiting to be reaped. */
 export const isAlive = ({ pid, startTime }: ProcessId): boolean => {
   const stat = readStat(pid)

@@ -1,13 +1,13 @@
 /** linux.resources on v1, v2 and hybrid: what the kernel has, read back from the host and from inside. */
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { layout } from '../../../runtime/cgroups/layout.ts'
 import { type Bundle, bundle } from '../../support/bundle.ts'
 import { CGROUP, SYS } from '../../support/config.ts'
 import { requiresController, requiresFile } from '../../support/machine.ts'
 import { requires } from '../../support/requires.ts'
-import { wherryOnly } from '../../support/runtime.ts'
+import { MARK, wherryOnly } from '../../support/runtime.ts'
 
 const skip = requires('root', 'busybox')
 
@@ -131,15 +131,24 @@ test('blockIO: throttles', {
   } else assert.equal(await read(box, 'io', '', 'max'), `${key} rbps=10485760 wbps=20971520 riops=300 wiops=400`)
 })
 
-const weightFile = isV1('blkio') ? 'blkio.bfq.weight' : 'io.bfq.weight'
-const hasWeights =
-  layout().kind === 'v2' || existsSync(`/sys/fs/cgroup/blkio/${weightFile}`) || existsSync('/sys/fs/cgroup/blkio/blkio.weight')
+/** Whether cgroups have weights of block devices: a matter of schedulers that the kernel may lack. The root has none, hence a cgroup to look at. */
+const hasWeights = (): boolean => {
+  const hierarchy = layout().hierarchies.get('blkio') ?? layout().hierarchies.get('')
+  if (hierarchy === undefined || skip !== false) return false
+  const folder = `${hierarchy.mountPoint}/${MARK}-probe`
+  mkdirSync(folder)
+  try {
+    return readdirSync(folder).some((name) => /^(blkio|io)\.(bfq\.)?weight$/.test(name))
+  } finally {
+    rmdirSync(folder)
+  }
+}
 
-test('blockIO: weight', { skip: skip || (hasWeights ? false : 'requires a kernel with weights of blkio') }, async (t) => {
+test('blockIO: weight', { skip: skip || (hasWeights() ? false : 'requires a kernel with weights of blkio') }, async (t) => {
   const box = limited(t, { blockIO: { weight: 123 } })
   await box.up()
   const folder = box.cgroup(isV1('blkio') ? 'blkio' : 'io')
-  const file = readdirSync(folder).find((name) => /(^|\.)(bfq\.)?weight$/.test(name))
+  const file = readdirSync(folder).find((name) => /^(blkio|io)\.(bfq\.)?weight$/.test(name))
   assert.match(readFileSync(`${folder}/${file}`, 'utf8'), /123|1142/)
 })
 
