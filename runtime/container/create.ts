@@ -125,10 +125,16 @@ export const openEntrance = (
   entrance: Entrance | undefined,
   descriptors: Descriptors,
   held: Held,
-): { cgroup: number | undefined; tasks: number[] } => ({
-  cgroup: entrance?.into === undefined ? undefined : descriptors.add(held.open(entrance.into, constants.O_RDONLY | constants.O_DIRECTORY)),
-  tasks: (entrance?.tasks ?? []).map((file) => descriptors.add(held.open(file, constants.O_WRONLY))),
-})
+  delegated: boolean,
+): { cgroup: number | undefined; tasks: number[] } => {
+  const { into, tasks } = entrance ?? { into: undefined, tasks: [] }
+  // a cgroup that belongs to a user of the container's can be entered by a descriptor of ours alone: cgroups(7), "Delegation"
+  const [directory, files] = delegated && into !== undefined ? [undefined, [...tasks, `${into}/cgroup.procs`]] : [into, tasks]
+  return {
+    cgroup: directory === undefined ? undefined : descriptors.add(held.open(directory, constants.O_RDONLY | constants.O_DIRECTORY)),
+    tasks: files.map((file) => descriptors.add(held.open(file, constants.O_WRONLY))),
+  }
+}
 
 /** Of a user namespace that is joined by the path of a process; any other path does not tell. */
 const joinedDeniesSetgroups = ({ linux }: Spec): boolean => {
@@ -163,7 +169,7 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
   const joinsUser = joins.some(({ type }) => type === 'user')
   const handed = openConsole(options.console, descriptors, held)
   const entrance = cgroup.entrance()
-  const entry = openEntrance(entrance, descriptors, held)
+  const entry = openEntrance(entrance, descriptors, held, (newUser || joinsUser) && cgroup.record.layout === 'v2')
   const mounts = await mountPlans(spec, namespaceFor(creation, descriptors, joins))
   const [pageAt, channelAt] = [descriptors.add(page), descriptors.add(channel.theirs)]
   const console = starter.terminal ? descriptors.end : handed
@@ -174,7 +180,7 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
       inherited,
       kept,
       console,
-      ownStreams: starter.ownStreams,
+      streams: starter.streams,
       mapNewlines: !servesItself(options.console),
       seccomp,
       capabilityLimit: capabilityLimit(newUser || joinsUser),
@@ -193,7 +199,9 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
     rootMapped: joinsUser || !newUser || mappings.uid.some(({ containerID }) => containerID === 0),
     privileged,
     streamOwner:
-      newUser && privileged && !starter.ownStreams && console === undefined ? hostIdOf(spec.process.user.uid, mappings.uid) : undefined,
+      newUser && privileged && starter.streams !== undefined && console === undefined
+        ? hostIdOf(spec.process.user.uid, mappings.uid)
+        : undefined,
     rootfs: undefined,
     mounts,
     cgroupMount: (spec.mounts ?? []).some(({ type }) => type === 'cgroup' || type === 'cgroup2')
@@ -407,8 +415,8 @@ export const create = async (engine: Engine, options: CreateOptions, starter: St
   }
 }
 
-const checkTerminal = (spec: Spec, { console }: CreateOptions, { ownStreams, terminal }: Starter): void => {
-  if (!ownStreams && console === undefined && terminal === (spec.process.terminal === true)) return
+const checkTerminal = (spec: Spec, { console }: CreateOptions, { streams, terminal }: Starter): void => {
+  if (streams !== undefined && console === undefined && terminal === (spec.process.terminal === true)) return
   if (spec.process.terminal === true && console === undefined)
     throw new WherryError(
       'invalid-argument',

@@ -44,9 +44,14 @@ const cpuMask = (list: string | undefined, field: string): Uint8Array | undefine
 }
 
 /** The sub-cgroups are those that exist. */
-const enter = (entrance: Entrance | undefined, descriptors: Descriptors, held: Held): ReturnType<typeof openEntrance> => {
+const enter = (
+  entrance: Entrance | undefined,
+  descriptors: Descriptors,
+  held: Held,
+  delegated: boolean,
+): ReturnType<typeof openEntrance> => {
   try {
-    return openEntrance(entrance, descriptors, held)
+    return openEntrance(entrance, descriptors, held, delegated)
   } catch (error) {
     if (!(error instanceof Error) || !isErrno(error, 'ENOENT')) throw error
     const path = 'path' in error && typeof error.path === 'string' ? error.path : ''
@@ -95,7 +100,7 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
         inherited,
         kept,
         console,
-        ownStreams: true,
+        streams: undefined,
         mapNewlines: !servesItself(options.console),
         seccomp,
         capabilityLimit: capabilityLimit(joins.some(({ type }) => type === 'user')),
@@ -106,7 +111,7 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
       id: options.id,
       page: descriptors.add(page),
       channel: toChannel,
-      ...enter(entrance, descriptors, held),
+      ...enter(entrance, descriptors, held, cgroup.record.layout === 'v2' && joins.some(({ type }) => type === 'user')),
       attach: entrance === undefined,
       joins,
       entering,

@@ -141,10 +141,10 @@ const standardStreams = (uid: number): Pick<ProcessPlan, 'nullStdio' | 'ownedStd
   }
 }
 
-/** Streams that are made for the process: pipes and the like, which belong to who made them. */
-const givenStreams = (uid: number): Pick<ProcessPlan, 'nullStdio' | 'ownedStdio'> => ({
-  nullStdio: [],
-  ownedStdio: uid === 0 ? [] : [0, 1, 2],
+/** Streams that were made for the process belong to its user; what was not made is the host's /dev/null, and stays its own. */
+const givenStreams = (made: readonly number[]): Pick<ProcessPlan, 'nullStdio' | 'ownedStdio'> => ({
+  nullStdio: [0, 1, 2].filter((fd) => !made.includes(fd)),
+  ownedStdio: made,
 })
 
 /** The environment with HOME, which the user database of the container gives where the config does not. */
@@ -162,8 +162,8 @@ export interface ProcessOptions {
   readonly inherited: number
   readonly kept: number
   readonly console: number | undefined
-  /** The standard streams are this process's. */
-  readonly ownStreams: boolean
+  /** As a Starter has them: undefined for this process's, else those that were made for the process. */
+  readonly streams: readonly number[] | undefined
   readonly mapNewlines: boolean
   readonly seccomp: SeccompPlan | undefined
   readonly capabilityLimit: bigint
@@ -177,7 +177,7 @@ export const processPlan = ({
   inherited,
   kept,
   console,
-  ownStreams,
+  streams,
   mapNewlines,
   seccomp,
   capabilityLimit,
@@ -198,9 +198,9 @@ export const processPlan = ({
     mapNewlines,
     ...(console !== undefined
       ? { nullStdio: [], ownedStdio: [] }
-      : ownStreams
+      : streams === undefined
         ? standardStreams(process.user.uid)
-        : givenStreams(process.user.uid)),
+        : givenStreams(streams)),
     inherited,
     kept,
     apparmor,

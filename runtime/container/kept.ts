@@ -33,7 +33,7 @@ const oomFile = ({ paths, layout }: CgroupRecord): string | undefined => {
 
 /** The keeper is given the program in the place of our child, and what that would have got from 3 on. */
 const starterOf = (kept: KeptOptions, started: (keeper: Keeper) => void): Starter => ({
-  ownStreams: false,
+  streams: kept.terminal ? [] : kept.stdin === 'none' ? [1, 2] : [0, 1, 2],
   terminal: kept.terminal,
   start: ({ program, name, descriptors, page, channel, folder, cgroup }) => {
     const image = link(program)

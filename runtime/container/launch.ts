@@ -25,8 +25,8 @@ export interface Launched {
 
 /** How a program is started, and what it finds as its standard streams. */
 export interface Starter {
-  /** They are this process's; else they are given by who becomes the parent. */
-  readonly ownStreams: boolean
+  /** Undefined: this process's. Else which of 0–2 are made for the process, pipes and the like; the others are the host's /dev/null. */
+  readonly streams: readonly number[] | undefined
   /** Behind all descriptors the program finds a socket for the master of its terminal. */
   readonly terminal: boolean
   start(request: Start): Launched
@@ -59,7 +59,7 @@ export const launch = ({ program, name, descriptors, page, channel, folder }: Om
 }
 
 /** As our child, with our streams. */
-export const CHILD: Starter = { ownStreams: true, terminal: false, start: launch }
+export const CHILD: Starter = { streams: undefined, terminal: false, start: launch }
 
 /** Pid of the stage as we see it, when it wants its id maps. */
 export const stageOf = ({ page }: Launched): number => readPage(page).word(PAGE_WORDS.stage)

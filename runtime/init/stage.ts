@@ -118,7 +118,7 @@ export const emitStage = (emit: Emit<ContainerPlan>, { prepare, init }: { prepar
   emitAffinity(emit)
   if (plan.privileged) prepare()
   p.during = 'standard streams'
-  if (plan.streamOwner !== undefined) for (const stream of [0, 1, 2]) p.call('fchown', [stream, plan.streamOwner, -1])
+  if (plan.streamOwner !== undefined) for (const stream of plan.ownedStdio) p.call('fchown', [stream, plan.streamOwner, -1])
   p.during = 'stage'
   const joinsMount = plan.joins.some(({ type }) => type === 'mount')
   const enterRootfs = () => p.call('chdir', [spec.root.path], { during: 'root.path' })

@@ -601,7 +601,9 @@ test('a delegated cgroup belongs to its owner', { skip: skip || requires('cgroup
   assert.equal(statSync(`${dir}/memory.max`).uid, 0)
 })
 
-test('an unprivileged user without a delegated cgroup: nothing asked, nothing made', { skip }, async () => {
+test('an unprivileged user without a delegated cgroup: nothing asked, nothing made', {
+  skip: skip || requires('public_checkout'),
+}, async () => {
   const script = `
     import { createCgroup } from '${new URL('../../runtime/cgroups/cgroup.ts', import.meta.url)}'
     const open = (cgroupsPath) => createCgroup({ id: 'c${process.pid}-rootless', cgroupsPath, systemd: false, rootless: true, warn: () => {} })

@@ -1,6 +1,6 @@
 /** Containers of callers of ours: real ones, under the keeper. */
 import assert from 'node:assert/strict'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { deleteContainer } from '../../runtime/container/delete.ts'
 import { createKept, type Kept, type KeptOptions } from '../../runtime/container/kept.ts'
@@ -78,6 +78,7 @@ test('a container in a user namespace, whose user may open its streams again', {
   })
   const record = await run.finish(await run.create())
   assert.equal(record.exitCode, 0)
+  assert.equal(statSync('/dev/null').uid, 0) // which was its stdin, and is the host's
   assert.match((await run.output())['stdout'] ?? '', /^as 1000\n\s+0\s+100000\s+65536\n$/)
 })
 

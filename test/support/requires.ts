@@ -1,5 +1,6 @@
 /** What a test needs of the machine. `{ skip: requires('root', 'cgroup_v2') }` runs it, or names what is missing. */
-import { existsSync, readFileSync, statfsSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 const CGROUP2_SUPER_MAGIC = 0x63677270
 
@@ -20,6 +21,11 @@ const PROBES = {
   cgroup_hybrid: () => isCgroup2('/sys/fs/cgroup/unified'),
   /** systemd is pid 1: sd_booted(3). */
   systemd: () => existsSync('/run/systemd/system'),
+  /** Users who are not root can get at the checkout. */
+  public_checkout: () => {
+    for (let folder = import.meta.dirname; folder !== '/'; folder = dirname(folder)) if ((statSync(folder).mode & 0o001) === 0) return false
+    return true
+  },
   swap: () => readFileSync('/proc/swaps', 'utf8').trim().split('\n').length > 1,
   /** Debian's packages of these names or what makes the programs. */
   binutils: () => onPath('objdump') && onPath('as'),
