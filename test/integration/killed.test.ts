@@ -52,7 +52,7 @@ const assertClean = async (box: Bundle): Promise<void> => {
     cache.filter((name) => name.includes('.new') || name.includes('.tmp')),
     [],
   )
-  const files = readdirSync(box.folder).filter((name) => !['config.json', 'data', 'rootfs', 'state'].includes(name))
+  const files = readdirSync(box.folder).filter((name) => !['config.json', 'data', 'init.pid', 'rootfs', 'state'].includes(name))
   assert.deepEqual(files, [])
   rmSync(box.root, { recursive: true, force: true }) // the next one makes all of it again, the cache too
 }
