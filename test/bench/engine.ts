@@ -1,6 +1,6 @@
 /** The engine's rows of the design: a container in a warm process, and one run of the OCI runtimes on the same bundle. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { create } from '../../runtime/container/create.ts'
@@ -15,8 +15,9 @@ import { interleave, report } from './median.ts'
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 20)
 const home = join(import.meta.dirname, '../..')
 const work = mkdtempSync(join(tmpdir(), 'wherry-bench-'))
-/** Where runtimes keep the state of a boot: a tmpfs. */
-const state = mkdtempSync('/run/wherry-bench-')
+/** Where runtimes keep the state of a boot is a tmpfs on most machines; where it is not, another one stands for it. */
+const TMPFS_MAGIC = 0x01021994
+const state = mkdtempSync(join(statfsSync('/run').type === TMPFS_MAGIC ? '/run' : '/dev/shm', 'wherry-bench-'))
 
 /** busybox `true` as the only process; Debian's crun knows no ociVersion above 1.0. */
 const makeBundle = (name: string, seccomp: boolean): string => {
