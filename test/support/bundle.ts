@@ -3,6 +3,7 @@
  * leaves something behind fails its test.
  */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, lchownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { after, type TestContext } from 'node:test'
@@ -48,6 +49,21 @@ const sharedFolder = (): string => {
 after(() => {
   if (shared !== undefined) rmSync(shared, { recursive: true, force: true })
 })
+
+/** Those of tests that run. */
+const live = new Set<Bundle>()
+
+/** A run that is broken off leaves as little as one that ends. */
+const cleanUp = (signal: NodeJS.Signals): void => {
+  for (const { known, root, folder } of live) {
+    for (const id of known) spawnSync(RUNTIME, ['--root', root, 'delete', '--force', id], { stdio: 'ignore' })
+    rmSync(folder, { recursive: true, force: true })
+  }
+  if (shared !== undefined) rmSync(shared, { recursive: true, force: true })
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, cleanUp)
 
 let count = 0
 
@@ -242,7 +258,11 @@ export class Bundle {
 /** A bundle for one test. */
 export const bundle = (t: TestContext, change: (config: Config, made: Bundle) => void = () => {}): Bundle => {
   const made = new Bundle()
-  t.after(() => made.remove())
+  live.add(made)
+  t.after(async () => {
+    await made.remove()
+    live.delete(made)
+  })
   change(made.config, made)
   return made
 }

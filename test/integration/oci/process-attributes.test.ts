@@ -196,3 +196,11 @@ test('an AppArmor profile is entered at execve', { skip: skip || requiresFile('/
   box.config.process.apparmorProfile = 'no-such-profile'
   await box.refused(/no-such-profile/)
 })
+
+test("the process has a session keyring of its own, unless told to keep the caller's", {
+  skip: skip || requiresFile('/proc/keys'),
+}, async (t) => {
+  const box = bundle(t)
+  assert.match(await box.probe('cat /proc/keys'), new RegExp(`_ses\\.${box.id}`))
+  assert.doesNotMatch(await box.probe('cat /proc/keys', { flags: ['--no-new-keyring'] }), new RegExp(`_ses\\.${box.id}`))
+})
