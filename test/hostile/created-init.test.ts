@@ -9,6 +9,7 @@ import { setTimeout } from 'node:timers/promises'
 import { canary } from '../support/attack.ts'
 import { type Bundle, bundle } from '../support/bundle.ts'
 import { shell } from '../support/config.ts'
+import { eventually } from '../support/eventually.ts'
 import { requires } from '../support/requires.ts'
 import { wherryOnly } from '../support/runtime.ts'
 
@@ -40,7 +41,7 @@ const watched = async (t: TestContext, change: (watcher: Bundle) => void = () =>
   change(watcher)
   const { pid } = await watcher.up(WATCH(secret.file))
   const report = () => readFileSync(watcher.in('/tmp/report'), 'utf8')
-  while (!report().includes('ready\n')) await setTimeout(10)
+  await eventually('the attacker is ready', () => report().includes('ready\n'))
   for (let round = 0; round < 5; round += 1) {
     const other = bundle(t, ({ linux, process }) => {
       const shared = watcher.config.linux.namespaces.some(({ type }) => type === 'user') ? ['pid', 'user'] : ['pid']
@@ -55,7 +56,7 @@ const watched = async (t: TestContext, change: (watcher: Bundle) => void = () =>
     await other.must('delete', '--force', other.id)
   }
   await watcher.inside('touch /tmp/stop')
-  while (!report().includes('end\n')) await setTimeout(10)
+  await eventually('the attacker has ended', () => report().includes('end\n'))
   assert.match(report(), /^seen=yes$/m)
   return report()
 }

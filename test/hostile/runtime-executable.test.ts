@@ -7,8 +7,8 @@ import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
 import { type Bundle, bundle, succeeded } from '../support/bundle.ts'
+import { eventually } from '../support/eventually.ts'
 import { requires } from '../support/requires.ts'
 import { command, RUNTIME, wherryOnly } from '../support/runtime.ts'
 
@@ -73,7 +73,7 @@ const watchExec = async (box: Bundle): Promise<string[]> => {
   const report = box.in('/tmp/report')
   const held = ['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'trace=setsid', '-e', 'inject=setsid:delay_enter=1000000']
   succeeded(await command([...held, RUNTIME, '--root', box.root, 'exec', box.id, 'true'], box.folder), 'exec')
-  while (!readFileSync(report, 'utf8').includes('end\n')) await setTimeout(20)
+  await eventually('the attacker has ended', () => readFileSync(report, 'utf8').includes('end\n'))
   return readFileSync(report, 'utf8').trim().split('\n')
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
+import { eventually } from '../../support/eventually.ts'
 import { requires } from '../../support/requires.ts'
 import { Containerd } from './containerd.ts'
 
@@ -70,7 +70,7 @@ describe('containerd', { skip: requires('root', 'containerd', 'busybox') }, () =
   const attached = async (id: string, command: readonly string[], body: () => void): Promise<number | null> => {
     const ctr = containerd.corner.start(containerd.command(containerd.container(id, ['--rm'], ...command)))
     const ended = once(ctr, 'exit')
-    while (containerd.task(id)?.status !== 'RUNNING') await setTimeout(20)
+    await eventually('the task runs', () => containerd.task(id)?.status === 'RUNNING')
     body()
     const [status] = (await ended) as [number | null]
     return status

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
+import { eventually } from '../../support/eventually.ts'
 import { requires } from '../../support/requires.ts'
 import { IMAGE, Podman } from './podman.ts'
 
@@ -75,9 +76,9 @@ describe('podman: lifecycle', { skip: requires('root', 'podman', 'busybox') }, (
     podman.remove(id)
   })
 
-  test('stop asks, and the process may end in its own way', () => {
+  test('stop asks, and the process may end in its own way', async () => {
     const id = podman.background([], 'sh', '-c', 'trap "exit 9" TERM; echo ready; while :; do sleep 0.1; done')
-    while (podman.ok('logs', id) !== 'ready\n');
+    await eventually('it is ready', () => podman.ok('logs', id) === 'ready\n')
     podman.ok('stop', '--time=30', id)
     assert.equal(podman.inspect(id, '{{.State.ExitCode}}'), '9')
     podman.remove(id)
@@ -90,11 +91,11 @@ describe('podman: lifecycle', { skip: requires('root', 'podman', 'busybox') }, (
     podman.remove(id)
   })
 
-  test('kill sends the signal that it is given', () => {
+  test('kill sends the signal that it is given', async () => {
     const id = podman.background([], 'sh', '-c', 'trap "echo usr1" USR1; echo ready; while :; do sleep 0.1; done')
-    while (!podman.ok('logs', id).includes('ready\n'));
+    await eventually('it is ready', () => podman.ok('logs', id).includes('ready\n'))
     podman.ok('kill', '--signal=USR1', id)
-    while (!podman.ok('logs', id).includes('usr1\n'));
+    await eventually('the signal is handled', () => podman.ok('logs', id).includes('usr1\n'))
     assert.equal(podman.inspect(id, '{{.State.Status}}'), 'running')
     podman.remove(id)
   })
