@@ -64,7 +64,7 @@ test('tmpfs takes size, mode, owner and numbers', { skip }, async (t) => {
   const box = bundle(t, ({ mounts }) => {
     mounts.push(
       { destination: '/mnt/a', type: 'tmpfs', source: 'a', options: ['size=64k', 'mode=1750', 'uid=5', 'gid=6'] },
-      { destination: '/mnt/b', type: 'tmpfs', source: 'b', options: ['nr_inodes=10', 'noswap'] },
+      { destination: '/mnt/b', type: 'tmpfs', source: 'b', options: ['nr_inodes=10'] },
       { destination: '/mnt/c', type: 'tmpfs', source: 'c', options: ['ro', 'mode=0444', 'nosuid'] },
     )
   })
