@@ -12,7 +12,7 @@ import { kill } from './kill.ts'
 import { failureIn } from './launch.ts'
 import { NotifySocket } from './notify.ts'
 import { hooksOf } from './spec.ts'
-import { statusOf } from './state.ts'
+import { isStarted, statusOf } from './state.ts'
 import { Store } from './store.ts'
 import type { ContainerRecord, Engine, ProcessId } from './types.ts'
 import { sleep } from '../sleep.ts'
@@ -90,6 +90,7 @@ export const start = async (engine: Engine, id: string, { strict = false, notify
     store.removeSocket(id)
     const error = await failed(store, id)
     if (error !== undefined) throw error
+    if (!isStarted(store, id)) throw new WherryError('internal', `container ${id} ended before its process was executed`)
     const hooks = hooksOf(store, record)
     const failedHook = await runAllHooks('poststart', hooks?.poststart, stateOf(record, 'running'), strict ? () => {} : engine.warn)
     if (failedHook === undefined || !strict) return { init: record.init!, notify: listening }

@@ -10,7 +10,7 @@ import { Store } from './store.ts'
 import type { ContainerRecord, ContainerState, Engine, Status } from './types.ts'
 
 /** Whether `start` was asked for. */
-const isStarted = (store: Store, id: string): boolean => {
+export const isStarted = (store: Store, id: string): boolean => {
   let fd: number
   try {
     fd = openSync(store.file(id, 'page'), 'r')

@@ -12,7 +12,7 @@ import { type Bundle, bundle } from '../support/bundle.ts'
 import { inUserNamespace, mapTo, shell } from '../support/config.ts'
 import { adoptOrphans, orphans, orphansEnd } from '../support/orphans.ts'
 import { requires } from '../support/requires.ts'
-import { wherryOnly } from '../support/runtime.ts'
+import { command, RUNTIME, wherryOnly } from '../support/runtime.ts'
 import { killedAt, type Step, stepsOf } from '../support/steps.ts'
 
 const skip = requires('root', 'busybox', 'strace') || wherryOnly('what it does when it is killed')
@@ -201,5 +201,46 @@ describe('the runtime is killed', { skip }, () => {
         return wasKilled(result)
       },
     )
+  })
+
+  /** Runs a verb whose programs, not itself, get a SIGKILL at their first `call`. */
+  const withDeadProgram = (box: Bundle, call: string, args: readonly string[]) =>
+    command(
+      [
+        'strace',
+        '-f',
+        '-qq',
+        '-o',
+        '/dev/null',
+        '-e',
+        `trace=${call}`,
+        '-e',
+        `inject=${call}:signal=KILL:when=1`,
+        RUNTIME,
+        '--root',
+        box.root,
+        ...args,
+      ],
+      box.folder,
+    )
+
+  test('the program that makes a container, or joins one, is killed', async (t) => {
+    const box = container(t)
+    box.write()
+    for (const call of ['setsid', 'pivot_root', 'accept4']) {
+      const { status, stderr } = await withDeadProgram(box, call, ['run', '--detach', '--bundle', box.folder, box.id])
+      assert.equal(status, 1, call)
+      assert.match(stderr, call === 'accept4' ? /ended/ : /was ended by SIGKILL/, call)
+      await assertClean(box)
+    }
+    await box.up()
+    for (const call of ['setns', 'setsid']) {
+      const { status, stderr } = await withDeadProgram(box, call, ['exec', box.id, 'true'])
+      assert.equal(status, 255, call)
+      assert.match(stderr, /was ended by SIGKILL/, call)
+      await orphansEnd(isProgram)
+    }
+    await settle(box)
+    await assertClean(box)
   })
 })
