@@ -32,3 +32,9 @@ export const requiresController = (...names: readonly string[]): false | string 
 }
 
 export const requiresFile = (path: string): false | string => (existsSync(path) ? false : `requires ${path}`)
+
+/** Linux of this version or newer, for what a file system or a call has only had since. */
+export const requiresKernel = (major: number, minor: number, what: string): false | string => {
+  const [here, there] = readFileSync('/proc/sys/kernel/osrelease', 'utf8').split('.').map(Number)
+  return here! > major || (here === major && there! >= minor) ? false : `requires Linux ${major}.${minor}: ${what}`
+}

@@ -4,6 +4,7 @@ import { chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { type Bundle, bundle } from '../../support/bundle.ts'
 import { inUserNamespace, type MountConfig, mapTo } from '../../support/config.ts'
+import { requiresKernel } from '../../support/machine.ts'
 import { inPrivateMounts } from '../../support/private-mounts.ts'
 import { requires } from '../../support/requires.ts'
 
@@ -103,7 +104,7 @@ test('mappings of its own hold in a user namespace too', { skip }, async (t) => 
   assert.deepEqual(await box.lines(OWNERS), ['500:600', '1500:1600', '2501:2601'])
 })
 
-test('ridmap maps the mounts below too, idmap does not', { skip }, async (t) => {
+test('ridmap maps the mounts below too, idmap does not', { skip: skip || requiresKernel(6, 3, 'idmapped tmpfs') }, async (t) => {
   const box = bundle(t, ({ mounts, process }, { folder }) => {
     for (const option of ['idmap', 'ridmap'])
       mounts.push({
