@@ -1,6 +1,6 @@
 /** What fails half-way: the message names the call, its arguments, the errno and a hint; nothing is left behind. */
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { type Bundle, bundle } from '../../support/bundle.ts'
 import type { Config } from '../../support/config.ts'
@@ -85,14 +85,13 @@ test('a user without rights is told what is missing', { skip: skip || requires('
   const box = bundle(t)
   box.write()
   chmodSync(box.folder, 0o755)
+  const root = `${box.folder}/of-the-user`
+  mkdirSync(root)
+  chownSync(root, 12345, 12345)
   const asUser = ['setpriv', '--reuid', '12345', '--regid', '12345', '--clear-groups', '--inh-caps=-all', '--bounding-set=-all']
-  const result = await command(
-    [...asUser, RUNTIME, '--root', '/tmp/wherry-no-such-root/state', 'run', '--bundle', box.folder, box.id],
-    box.folder,
-    {
-      env: { WHERRY_TEST: box.id },
-    },
-  )
+  const result = await command([...asUser, RUNTIME, '--root', root, 'run', '--bundle', box.folder, box.id], box.folder, {
+    env: { WHERRY_TEST: box.id },
+  })
   assert.notEqual(result.status, 0)
   assert.match(result.stderr, /operation not permitted|permission denied|EACCES|EPERM/i)
   assert.deepEqual(processesOf(box.id), [])
