@@ -1,6 +1,6 @@
 /** The direction of imports (ARCHITECTURE.md, "Rooms"): doors depend on rooms, rooms not on doors, image and runtime not on each other. */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -15,10 +15,13 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   cri: ['runtime', 'image'],
 }
 
+/** Rooms that have not been begun have no folder. */
 const sources = (folder: string): string[] =>
-  readdirSync(join(home, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
-    .map((name) => join(folder, name))
+  existsSync(join(home, folder))
+    ? readdirSync(join(home, folder), { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.ts'))
+        .map((name) => join(folder, name))
+    : []
 
 const IMPORT = /(?:^|\n)\s*(?:import|export)\s(?:[^'"]*?\sfrom\s)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g
 
