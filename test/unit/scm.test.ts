@@ -181,7 +181,7 @@ test('connecting fails with the reason and the path', () =>
       () => unixConnect(path),
       (error) => isErrno(error, 'ECONNREFUSED'),
     )
-    for (const none of ['', 'a\0b']) assert.throws(() => unixConnect(none), /no path of a unix socket/)
+    for (const none of ['', 'a\0b']) assert.throws(() => unixConnect(none), /no name of a unix socket/)
     own([])
   }))
 
