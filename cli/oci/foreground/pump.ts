@@ -126,6 +126,8 @@ export const startPump = async (master: number, input: number, output: number): 
     finish: async () => {
       await written
       stream.pause()
+      // read() emits 'data' too
+      stream.removeAllListeners('data')
       for (let chunk: Buffer | null = stream.read(); chunk !== null; chunk = stream.read()) void pass(chunk)
       if (readable) for (const chunk of rest(master)) void pass(chunk)
       await written

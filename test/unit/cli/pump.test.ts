@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { closeSync, constants, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { startPump } from '../../../cli/oci/foreground/pump.ts'
 import { waitForExit } from '../../../cli/oci/foreground/reaper.ts'
 import { ONLCR, TERMIOS, TIOCGPTN, TIOCGWINSZ, TIOCSPTLCK, TIOCSWINSZ } from '../../../runtime/sys/abi/ioctl.ts'
@@ -52,6 +53,27 @@ describe('the pump between a terminal and our streams', () => {
     const lines = await shown('seq 1 40000')
     assert.equal(lines.length, 228_894)
     assert.ok(lines.endsWith('\n39999\n40000\n'))
+  })
+
+  test('writes what it had read before the end once, however slow the reader', async () => {
+    const { master, slave } = openPair()
+    const [fifo, to] = [join(folder, 'slow'), join(folder, 'slow-out')]
+    execFileSync('mkfifo', [fifo])
+    const [source, target] = [openSync('/dev/null', 'r'), openSync(fifo, 'r+')]
+    const child = spawn('sh', ['-c', 'stty -onlcr; seq 1 20000'], { stdio: [slave, slave, slave] })
+    closeSync(slave)
+    const pump = await startPump(master, source, target)
+    await new Promise((resolve) => child.on('exit', resolve))
+    const finished = pump.finish()
+    const reader = spawn('sh', ['-c', 'exec cat "$0" > "$1"', fifo, to], { stdio: 'ignore' })
+    const read = new Promise((resolve) => reader.on('exit', resolve))
+    await finished
+    // the reader has to have its end open before ours is closed
+    const opened = (fds: string): boolean => readdirSync(fds).some((fd) => readlinkSync(join(fds, fd)) === fifo)
+    while (!opened(`/proc/${reader.pid}/fd`)) await setTimeout(5)
+    closeSync(target)
+    await read
+    assert.equal(readFileSync(to, 'utf8'), Array.from({ length: 20_000 }, (_, index) => `${index + 1}\n`).join(''))
   })
 
   test('ends with the process, though another one keeps the terminal open', { timeout: 60_000 }, async () => {
