@@ -22,6 +22,11 @@ packages='
 /bin/ip                               iproute2
 /bin/ps                               procps
 /usr/lib/*/libseccomp.so.2            libseccomp2
+/usr/bin/docker-registry              docker-registry
+/usr/bin/skopeo                       skopeo
+/usr/bin/umoci                        umoci
+/usr/bin/buildah                      buildah
+/usr/bin/openssl                      openssl
 '
 
 # The names are patterns: libraries lie in folders of their architecture.
