@@ -1,0 +1,11 @@
+/** Strangers’ text before a person’s eyes. */
+
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
+
+/** On one line, with what would move the cursor, change colours or the direction of writing as escapes: `\u001b`. */
+export const printable = (text: string): string =>
+  text.replace(UNPRINTABLE, (char) => {
+    if (char === '\t') return ' '
+    if (char === '\n') return '\\n'
+    return char.length === 1 ? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}` : `\\u{${char.codePointAt(0)!.toString(16)}}`
+  })
