@@ -8,6 +8,7 @@ import * as fcntl from '../../runtime/sys/abi/fcntl.ts'
 import * as ioctl from '../../runtime/sys/abi/ioctl.ts'
 import * as ioprio from '../../runtime/sys/abi/ioprio.ts'
 import * as keyctl from '../../runtime/sys/abi/keyctl.ts'
+import * as netlink from '../../runtime/sys/abi/netlink.ts'
 import * as personality from '../../runtime/sys/abi/personality.ts'
 import * as poll from '../../runtime/sys/abi/poll.ts'
 import * as prctl from '../../runtime/sys/abi/prctl.ts'
@@ -83,6 +84,19 @@ const HEADERS: Readonly<Record<string, Header>> = {
     },
     ours: ['SCM_MAX_FD'],
     spelled: { UNIX_PATH_MAX: 'sizeof(((struct sockaddr_un *)0)->sun_path)' },
+  },
+  netlink: {
+    constants: netlink,
+    includes: ['sys/socket.h', 'linux/netlink.h', 'linux/rtnetlink.h', 'linux/if_link.h', 'linux/if_addr.h', 'linux/veth.h', 'linux/if.h'],
+    layouts: {
+      NLMSGHDR: 'struct nlmsghdr',
+      NLATTR: 'struct nlattr',
+      NLMSGERR: 'struct nlmsgerr',
+      IFINFOMSG: 'struct ifinfomsg',
+      IFADDRMSG: 'struct ifaddrmsg',
+      RTMSG: 'struct rtmsg',
+      RTNL_LINK_STATS64: 'struct rtnl_link_stats64',
+    },
   },
   seccomp: {
     constants: seccomp,
