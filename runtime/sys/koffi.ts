@@ -6,7 +6,8 @@ import { existsSync } from 'node:fs'
 
 /** What is used of koffi's interface (koffi.dev). Pointers are plain addresses: a number where it is safe, else a bigint. */
 export interface Koffi {
-  load(path: string): Library
+  /** Null: the program itself with what it has loaded. */
+  load(path: string | null): Library
   /** Address of the bytes of a buffer. The caller keeps the buffer alive. */
   address(buffer: Uint8Array): bigint
   /** The `length` bytes at `address`, shared and not copied. */
@@ -19,7 +20,13 @@ export interface Library {
   func(name: string, result: string, parameters: readonly string[]): ForeignFunction
 }
 
-export type ForeignFunction = (...args: readonly (number | bigint | string | null | Uint8Array)[]) => number | bigint
+type Value = number | bigint | string | null | Uint8Array
+
+export interface ForeignFunction {
+  (...args: readonly Value[]): number | bigint
+  /** In one of libuv’s four threads: for single calls that are slow and rare. */
+  async(...args: readonly [...Value[], (error: Error | null, result: number | bigint) => void]): void
+}
 
 /** npm puts packages below this one, or beside it. Bundles run with dist/ for their folder, sources lie two folders down. */
 const PLACES = ['../node_modules', '../../node_modules', '../..', '../../..']

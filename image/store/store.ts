@@ -1,0 +1,39 @@
+/** The store of images: content-addressed blobs, unpacked layers, names, and leases on them. layout.ts has the picture. */
+import { homedir } from 'node:os'
+import { makeBlobs } from './blobs.ts'
+import { makeImages } from './images.ts'
+import { makeLayers } from './layers.ts'
+import { openLayout } from './layout.ts'
+import { keptLeases, makeLease, releaseLease } from './leases.ts'
+import { makeReferences } from './references.ts'
+import type { Store, StoreOptions } from './types.ts'
+
+export type * from './types.ts'
+
+/** `/var/lib/wherry`, or `$XDG_DATA_HOME/wherry` (`~/.local/share/wherry`) for users. */
+export const defaultRoot = (environment: Readonly<Record<string, string | undefined>> = process.env): string => {
+  if (process.geteuid!() === 0) return '/var/lib/wherry'
+  const { XDG_DATA_HOME: data, HOME: home } = environment
+  if (data?.startsWith('/') === true) return `${data}/wherry`
+  return `${home ?? homedir()}/.local/share/wherry`
+}
+
+/**
+ * Makes what is missing. Throws `failed-precondition` (a newer version, links in the place of folders, a read-only disk),
+ * `permission-denied` (somebody else’s), `not-found` (only with `readonly`).
+ */
+export const openStore = (root: string, { readonly = false }: StoreOptions = {}): Store => {
+  const layout = openLayout(root, readonly)
+  const blobs = makeBlobs(layout)
+  const references = makeReferences(blobs)
+  return {
+    root: layout.root,
+    readonly,
+    blobs,
+    layers: makeLayers(layout),
+    images: makeImages(layout, blobs, references),
+    lease: () => makeLease(layout),
+    kept: () => keptLeases(layout),
+    release: (owner) => releaseLease(layout, owner),
+  }
+}
