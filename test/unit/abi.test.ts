@@ -97,6 +97,7 @@ const HEADERS: Readonly<Record<string, Header>> = {
       RTMSG: 'struct rtmsg',
       RTNL_LINK_STATS64: 'struct rtnl_link_stats64',
     },
+    spelled: { NLA_TYPE_MASK: 'NLA_TYPE_MASK & 0xffff' },
   },
   seccomp: {
     constants: seccomp,
