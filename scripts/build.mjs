@@ -5,6 +5,7 @@
  *   NAME/VERB.js       a verb with what a run that succeeds needs, for the verbs that a container’s life consists of
  *   NAME/VERB.later.js what such a verb imports on demand
  *   NAME/door.js       all verbs: for the others, and for help
+ *   NAME/WORKER.cjs    what runs in a thread of its own
  *   NAME/*.ARCH.cache  V8’s code cache of each, good for the packaged Node with the launcher’s flags
  *
  * CommonJS and not modules, whose loader costs as much as the rest of Node’s start; and a file per verb, because the more there
@@ -26,6 +27,11 @@ const DOORS = {
     sources: 'cli/oci',
     verbs: ['create', 'delete', 'exec', 'kill', 'run', 'start', 'state'],
     valued: ['log', 'log-format', 'root', 'rootless', 'criu'],
+  },
+  wherry: {
+    sources: 'cli/wherry',
+    verbs: [],
+    valued: ['root', 'run-root', 'log-level', 'log-format', 'config'],
   },
 }
 
@@ -69,6 +75,23 @@ try {
 }
 `
 
+/**
+ * commander asks for child_process, to start programs for subcommands: half of what it costs, and used by nobody here. It gets what
+ * loads it when it is called.
+ */
+const spared = {
+  name: 'spared',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      importer.includes('/node_modules/commander/') ? { path: 'child_process', namespace: 'spared' } : undefined,
+    )
+    onLoad({ filter: /./, namespace: 'spared' }, ({ path }) => ({
+      contents: `module.exports = { spawn: (...args) => require('node:${path}').spawn(...args) }`,
+      resolveDir: home,
+    }))
+  },
+}
+
 const OPTIONS = {
   absWorkingDir: home,
   write: false,
@@ -101,7 +124,8 @@ export const run = (argv, launch) => runDoor(argv, launch, VERBS)`
 /** The file with all verbs: what is imported on demand stays in it and runs when it is asked for. */
 const bundleDoor = async (sources) => {
   const banner = { js: '(function (require, module, __filename, __dirname) {' }
-  return textOf(await build({ ...OPTIONS, ...entry(sources, program("import { VERBS } from './verbs.ts'")), banner, footer: { js: '})' } }))
+  const contents = program("import { VERBS } from './verbs.ts'")
+  return textOf(await build({ ...OPTIONS, ...entry(sources, contents), plugins: [spared], banner, footer: { js: '})' } }))
 }
 
 const LATER = 'later:'
@@ -171,14 +195,14 @@ require = ((other) => {
 const bundleVerb = async (sources, verb) => {
   const verbs = program(`import { command } from './${verb}.ts'\nconst VERBS = new Map([['${verb}', async () => ({ command })]])`)
   const wanted = new Set()
-  const { metafile } = await build({ ...OPTIONS, ...entry(sources, verbs), plugins: [later(wanted)] })
+  const { metafile } = await build({ ...OPTIONS, ...entry(sources, verbs), plugins: [spared, later(wanted)] })
   const loaded = new Set(Object.keys(metafile.inputs))
   const shared = new Set([...wanted].filter((file) => loaded.has(file)))
   const modules = [...wanted].filter((file) => !loaded.has(file)).map((file) => `${JSON.stringify(file)}: () => require('./${file}')`)
   const second = await build({
     ...OPTIONS,
     ...entry('.', `export const modules = { ${modules.join(', ')} }`),
-    plugins: [taken(loaded, shared)],
+    plugins: [spared, taken(loaded, shared)],
     banner: { js: '(function (require, module, __filename, __dirname, loaded) {' },
     footer: { js: '})' },
   })
@@ -195,7 +219,7 @@ export const loaded = {\n${cases.map(([, line]) => line).join(',\n')}\n}`
   const first = await build({
     ...OPTIONS,
     ...entry(sources, `${verbs}\n${exported}`),
-    plugins: [later(new Set())],
+    plugins: [spared, later(new Set())],
     banner: { js: HEAD },
     footer: { js: '})' },
   })
@@ -205,7 +229,7 @@ export const loaded = {\n${cases.map(([, line]) => line).join(',\n')}\n}`
 /** The packaged Node with the flags of the launcher. */
 const packagedNode = (name) => {
   const launcher = readFileSync(join(home, 'bin', name), 'utf8')
-  const flags = /exec "\$node\/bin\/node" (.*) "\$home\/dist\//.exec(launcher)[1].split(/\s+/)
+  const flags = /^flags='(.*)'$/m.exec(launcher)[1].split(/\s+/)
   return { node: require.resolve(`node-linux-${process.arch}/bin/node`), flags }
 }
 

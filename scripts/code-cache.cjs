@@ -1,8 +1,8 @@
 /**
  * Writes V8’s code cache of a file of dist/: `code-cache.cjs FILE.js`, run with the flags FILE.js is run with.
  *
- * A cache holds the functions that were compiled by the time it is made. Those that a start needs are found out by starting a
- * container: an empty one, with a program of a hundred bytes. Where that is not permitted, the cache holds what loading the
+ * A cache holds the functions that were compiled by the time it is made. Those that a start needs are found out by starting: for
+ * wherry-oci a container, an empty one, with a program of a hundred bytes. Where that is not permitted, the cache holds what loading the
  * file compiles, and the rest is compiled when it is called.
  */
 'use strict'
@@ -111,6 +111,22 @@ const train = async (program, verb, door) => {
   }
 }
 
+/** Output of the verb, which is the build’s otherwise, is dropped by who calls us. */
+const WHERRY_TRAINING = {
+  door: ['version'],
+}
+
+const trainWherry = async (program, verb) => {
+  const folder = mkdtempSync(join(tmpdir(), 'wherry-code-cache-'))
+  try {
+    const global = ['--root', join(folder, 'root'), '--run-root', join(folder, 'run'), '--config', '/dev/null']
+    const status = await program.run([...global, ...WHERRY_TRAINING[verb]], launch)
+    if (status !== 0) process.stderr.write(`${verb}: its code cache is not trained\n`)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
 const main = async () => {
   const [, , filename, ...rest] = process.argv
   if (filename === '--run') {
@@ -118,7 +134,9 @@ const main = async () => {
     return load(rest[0]).program.start()
   }
   const { script, program } = load(filename)
-  await train(program, basename(filename, '.js'), join(dirname(filename), 'door.js'))
+  const verb = basename(filename, '.js')
+  if (basename(dirname(filename)).startsWith('wherry-oci')) await train(program, verb, join(dirname(filename), 'door.js'))
+  else await trainWherry(program, verb)
   writeFileSync(`${filename.slice(0, -3)}.${process.arch}.cache`, script.createCachedData())
   // what is loaded on demand is not run here: its cache spares V8 looking for the ends of its functions
   const later = `${filename.slice(0, -3)}.later`

@@ -1,17 +1,13 @@
-/** Writes docs/man and docs/completions from the commands: `npm run manual`. A test finds out when they are older than the commands. */
+/** Writes docs/man, docs/completions and docs/settings.md from the definitions: `npm run manual`. A test finds out when they are older. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { DOOR } from '../cli/oci/about.ts'
-import { allCommands } from '../cli/oci/commands.ts'
-import { VERBS } from '../cli/oci/verbs.ts'
-import { bashCompletion } from '../cli/support/completion.ts'
-import { manual } from '../cli/support/manual.ts'
+import { documents } from './documents.ts'
 
 const docs = fileURLToPath(new URL('../docs', import.meta.url))
-const commands = await allCommands(VERBS)
 
 rmSync(`${docs}/man`, { recursive: true, force: true })
-mkdirSync(`${docs}/man`, { recursive: true })
-mkdirSync(`${docs}/completions`, { recursive: true })
-for (const [name, page] of manual(DOOR, commands)) writeFileSync(`${docs}/man/${name}`, page)
-writeFileSync(`${docs}/completions/${DOOR.name}`, bashCompletion(DOOR, commands))
+for (const [name, text] of await documents()) {
+  mkdirSync(dirname(`${docs}/${name}`), { recursive: true })
+  writeFileSync(`${docs}/${name}`, text)
+}

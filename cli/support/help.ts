@@ -6,6 +6,8 @@ export interface DoorHelp {
   readonly name: string
   readonly summary: string
   readonly version: string
+  /** Of the manual: 8 (administration) if absent. */
+  readonly section?: number
   readonly description: string
   readonly flags: Flags
 }

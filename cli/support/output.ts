@@ -18,8 +18,20 @@ export const writeAll = (fd: number, data: string | Uint8Array): void => {
   }
 }
 
-/** Data, on stdout. */
-export const print = (text: string): void => writeAll(1, text)
+/** Nobody reads what we print. */
+export class OutputClosed extends Error {
+  readonly code = 'EPIPE'
+}
+
+/** Data, on stdout. Throws `OutputClosed` where nobody reads it. */
+export const print = (text: string | Uint8Array): void => {
+  try {
+    writeAll(1, text)
+  } catch (error) {
+    if (isErrno(error, 'EPIPE')) throw new OutputClosed((error as Error).message, { cause: error })
+    throw error
+  }
+}
 
 /** Messages, on stderr; where nobody can read them they are dropped, because there is nobody to tell. */
 export const complain = (text: string): void => {

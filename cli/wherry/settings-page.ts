@@ -1,0 +1,20 @@
+/** docs/settings.md, made from the table of settings. */
+import { type Setting, SETTINGS } from './settings.ts'
+
+const row = ([name, { flagless, value, type, env, key, default: usual, help, choices }]: readonly [string, Setting]): string => {
+  const flag = flagless ? '' : `\`--${name}${type === 'boolean' ? '' : ` ${value ?? 'VALUE'}`}\``
+  const what = choices === undefined ? help : `${help}: ${choices.join(', ')}`
+  return `| ${flag} | \`${env}\` | ${key === undefined ? '' : `\`${key}\``} | ${usual} | ${what} |\n`
+}
+
+export const settingsPage = (): string => `# Settings
+
+Made from the definitions (cli/wherry/settings.ts) by \`npm run manual\`.
+
+A flag stands before the command (\`wherry --root DIR images\`). What is set by a flag goes before what is set by a variable, that before
+the user's file \`$XDG_CONFIG_HOME/wherry/wherry.toml\` (\`~/.config/wherry/wherry.toml\`), and that before \`/etc/wherry/wherry.toml\`. An empty variable is
+none. In the files, which are TOML, \`a.b\` is key \`b\` in table \`[a]\`, paths are absolute, and keys that are not in this table are errors.
+
+| flag | variable | key | default | what |
+|---|---|---|---|---|
+${Object.entries<Setting>(SETTINGS).map(row).join('')}`
