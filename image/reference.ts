@@ -122,6 +122,26 @@ export const parseName = (text: string): Reference => {
   return { domain, path, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) }
 }
 
+/**
+ * From its parts, as they are: no docker.io is added. Tag and digest are those of `from`. `what` names it in errors.
+ * Throws `invalid-argument`.
+ */
+export const referenceAt = (domain: string, path: string, from: Pick<Reference, 'tag' | 'digest'>, what: string): Reference => {
+  const fail = failing(`${domain}/${path}`, what)
+  checkDomain(domain, fail)
+  checkPath(path, fail)
+  if (path.length > LONGEST_PATH) throw fail(`the repository is longer than ${LONGEST_PATH} characters`)
+  return {
+    domain,
+    path,
+    ...(from.tag === undefined ? {} : { tag: from.tag }),
+    ...(from.digest === undefined ? {} : { digest: from.digest }),
+  }
+}
+
+/** Whether `text` names its registry: `alpine` and `team/app` do not, `docker.io/alpine` and `localhost/app` do. */
+export const isQualified = (text: string): boolean => text.includes('/') && looksLikeDomain(text.slice(0, text.indexOf('/')))
+
 /** Throws `invalid-argument` saying what is wrong where. Without tag and digest the tag is `latest`. */
 export const parseReference = (text: string): Reference => withDefaultTag(parseName(text))
 

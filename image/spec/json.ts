@@ -75,8 +75,9 @@ export const parseJson = (bytes: Uint8Array, what: string, largest = LARGEST_DOC
   checkShape(text, what)
   try {
     return JSON.parse(text)
-  } catch (cause) {
-    const where = cause instanceof Error ? (/position \d+/.exec(cause.message)?.[0] ?? 'the end') : 'the end'
-    throw new WherryError('invalid-argument', `${what}: is not JSON, at ${where}`, { cause })
+  } catch (error) {
+    // without the cause, whose message quotes the text: an auth file has secrets
+    const where = error instanceof Error ? (/position \d+/.exec(error.message)?.[0] ?? 'the end') : 'the end'
+    throw bad(what, `is not JSON, at ${where}`)
   }
 }
