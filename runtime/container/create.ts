@@ -37,6 +37,7 @@ import { runHooks, stateOf } from './hooks.ts'
 import { refuseHostChanges } from './host-namespaces.ts'
 import { deniesSetgroups, inInitialUserNamespace, setgroupsDeniedFor, userNamespace, writeMaps } from './idmap.ts'
 import { abandon, causeOf, CHILD, failure, initOf, type Launched, reap, stageOf, type Starter } from './launch.ts'
+import { explainRootfs, givenRootfs } from './rootfs.ts'
 import { makeNotifyFolder } from './notify.ts'
 import { makePage } from './page-file.ts'
 import { writePidFile } from './pid-file.ts'
@@ -170,13 +171,22 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
   const handed = openConsole(options.console, descriptors, held)
   const entrance = cgroup.entrance()
   const entry = openEntrance(entrance, descriptors, held, (newUser || joinsUser) && cgroup.record.layout === 'v2')
-  const mounts = await mountPlans(spec, namespaceFor(creation, descriptors, joins))
+  const rootfs = await givenRootfs({
+    rootfs: options.rootfs,
+    spec,
+    descriptors,
+    keep: (fd) => held.keep(fd),
+    real: held.isReal,
+    privileged,
+    folder: store.folder(options.id),
+  })
+  const mounts = await mountPlans(spec, rootfs.view, namespaceFor(creation, descriptors, joins))
   const [pageAt, channelAt] = [descriptors.add(page), descriptors.add(channel.theirs)]
   const console = starter.terminal ? descriptors.end : handed
   return {
     ...processPlan({
       process: spec.process,
-      rootfs: spec.root.path,
+      root: rootfs.view,
       inherited,
       kept,
       console,
@@ -202,7 +212,7 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
       newUser && privileged && starter.streams !== undefined && console === undefined
         ? hostIdOf(spec.process.user.uid, mappings.uid)
         : undefined,
-    rootfs: undefined,
+    rootfs: rootfs.plan,
     mounts,
     cgroupMount: (spec.mounts ?? []).some(({ type }) => type === 'cgroup' || type === 'cgroup2')
       ? cgroupMountPlan(cgroup.record)
@@ -320,7 +330,7 @@ const build = async (creation: Creation, record: ContainerRecord): Promise<Conta
     if (launched === undefined) throw error
     const cause = await causeOf(error, launched, `container ${options.id}`)
     abandon(launched)
-    throw cause
+    throw await explainRootfs(options.rootfs, cause)
   } finally {
     channel.close()
   }

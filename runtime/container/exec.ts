@@ -19,6 +19,7 @@ import { abandon, causeOf, failure, failureIn, initOf, launch, type Launched, re
 import { makePage } from './page-file.ts'
 import { writePidFile } from './pid-file.ts'
 import { isAlive } from './process-id.ts'
+import { folderView } from '../rootfs/view.ts'
 import { specOf } from './spec.ts'
 import { statusOf } from './state.ts'
 import { Store } from './store.ts'
@@ -96,7 +97,7 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
     const plan: ExecPlan = {
       ...processPlan({
         process: options.process,
-        rootfs: `/proc/${init.pid}/root`,
+        root: folderView(`/proc/${init.pid}/root`),
         inherited,
         kept,
         console,

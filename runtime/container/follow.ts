@@ -4,13 +4,15 @@
  */
 import { lstatSync, readlinkSync } from 'node:fs'
 import { WherryError } from '../errors.ts'
+import type { RootView } from '../rootfs/view.ts'
 import { isErrno } from '../sys/error.ts'
 
 /** path_resolution(7). */
 const MOST_LINKS = 40
 
 /** Looked at before it is read: most are no links, and an error that is thrown and caught takes longer than a call. */
-const linkTarget = (path: string): string | undefined => {
+const linkTarget = (path: string | undefined): string | undefined => {
+  if (path === undefined) return undefined
   try {
     return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(path) : undefined
   } catch (error) {
@@ -20,7 +22,7 @@ const linkTarget = (path: string): string | undefined => {
 }
 
 /** `path` below `root`, relative, without links and without `..`; `.` for the root itself. */
-export const followInRoot = (root: string, path: string): string => {
+export const followInRoot = (root: Pick<RootView, 'real'>, path: string): string => {
   const pending = path.split('/').reverse()
   const done: string[] = []
   let links = 0
@@ -31,13 +33,13 @@ export const followInRoot = (root: string, path: string): string => {
       done.pop()
       continue
     }
-    const target = linkTarget([root, ...done, part].join('/'))
+    const target = linkTarget(root.real([...done, part].join('/')))
     if (target === undefined) {
       done.push(part)
       continue
     }
     links += 1
-    if (links > MOST_LINKS) throw new WherryError('invalid-argument', `${path}: too many symbolic links in ${root}`)
+    if (links > MOST_LINKS) throw new WherryError('invalid-argument', `${path}: too many symbolic links in the root filesystem`)
     if (target.startsWith('/')) done.length = 0
     pending.push(...target.split('/').reverse())
   }

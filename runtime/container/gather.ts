@@ -1,5 +1,5 @@
 /** Finds out what compiling a container needs to know (init/plan.ts), and opens what its program is given. Makes nothing. */
-import { closeSync, existsSync, fstatSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, lstatSync, openSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import type { CgroupRecord } from '../cgroups/types.ts'
 import { allCapabilities, capabilityMask, lastCapability, readCapabilityData, capabilityHeader } from '../capabilities.ts'
 import { layout } from '../cgroups/layout.ts'
@@ -7,6 +7,7 @@ import { InvalidField, WherryError } from '../errors.ts'
 import { Descriptors } from '../init/descriptors.ts'
 import { makedev } from '../init/devices.ts'
 import type { CapabilityMasks, CgroupMountPlan, CopyEntry, Join, MountPlan, ProcessPlan, SeccompPlan } from '../init/plan.ts'
+import type { RootView } from '../rootfs/view.ts'
 import { parseMountOptions } from '../spec/mount-options.ts'
 import type { Linux, LinuxIDMapping, LinuxNamespace, Mount, Process, Spec } from '../spec/types.ts'
 import { NS_GET_NSTYPE } from '../sys/abi/ioctl.ts'
@@ -30,6 +31,10 @@ export class Held {
   /** @param real false: nothing will be started, so what does not exist yet is not opened. */
   constructor({ real }: { readonly real: boolean } = { real: true }) {
     this.#real = real
+  }
+
+  get isReal(): boolean {
+    return this.#real
   }
 
   open(path: string, flags: number): number {
@@ -148,17 +153,17 @@ const givenStreams = (made: readonly number[]): Pick<ProcessPlan, 'nullStdio' | 
 })
 
 /** The environment with HOME, which the user database of the container gives where the config does not. */
-const environment = (process: Process, rootfs: string): readonly string[] => {
+const environment = (process: Process, root: RootView): readonly string[] => {
   const env = process.env ?? []
   // of a name that is given twice the last counts, and stands once
   const byName = new Map(env.map((entry) => [entry.slice(0, entry.indexOf('=')), entry]))
-  if ((byName.get('HOME') ?? 'HOME=') === 'HOME=') byName.set('HOME', `HOME=${homeOf(rootfs, process.user.uid)}`)
+  if ((byName.get('HOME') ?? 'HOME=') === 'HOME=') byName.set('HOME', `HOME=${homeOf(root, process.user.uid)}`)
   return [...byName.values()]
 }
 
 export interface ProcessOptions {
   readonly process: Process
-  readonly rootfs: string
+  readonly root: RootView
   readonly inherited: number
   readonly kept: number
   readonly console: number | undefined
@@ -173,7 +178,7 @@ export interface ProcessOptions {
 
 export const processPlan = ({
   process,
-  rootfs,
+  root,
   inherited,
   kept,
   console,
@@ -191,7 +196,7 @@ export const processPlan = ({
   if (process.selinuxLabel !== selinux) unavailable('selinuxLabel', 'SELinux')
   return {
     process,
-    env: environment(process, rootfs),
+    env: environment(process, root),
     capabilities: capabilityMasks(process, capabilityLimit, warn),
     seccomp,
     console,
@@ -219,10 +224,12 @@ const idInside = (id: number, mappings: readonly LinuxIDMapping[] | undefined): 
   return mapping === undefined ? -1 : id - mapping.hostID + mapping.containerID
 }
 
-const copyEntries = (folder: string, { uidMappings, gidMappings }: Linux): CopyEntry[] => {
+const copyEntries = (root: RootView, folder: string, { uidMappings, gidMappings }: Linux): CopyEntry[] => {
   const entries: CopyEntry[] = []
   const visit = (path: string): void => {
-    const full = path === '' ? folder : `${folder}/${path}`
+    const below = path === '' ? folder : `${folder}/${path}`
+    const full = root.real(below)
+    if (full === undefined) return
     const stat = lstatSync(full)
     const isLink = stat.isSymbolicLink()
     entries.push({
@@ -234,8 +241,9 @@ const copyEntries = (folder: string, { uidMappings, gidMappings }: Linux): CopyE
       rdev: stat.rdev,
       ...(isLink ? { link: readlinkSync(full) } : {}),
     })
-    if (entries.length > MOST_COPIED) throw new WherryError('invalid-argument', `tmpcopyup: ${folder} has more than ${MOST_COPIED} entries`)
-    if ((stat.mode & S_IFMT) === S_IFDIR) for (const name of readdirSync(full)) visit(path === '' ? name : `${path}/${name}`)
+    if (entries.length > MOST_COPIED)
+      throw new WherryError('invalid-argument', `tmpcopyup: /${folder} has more than ${MOST_COPIED} entries`)
+    if ((stat.mode & S_IFMT) === S_IFDIR) for (const name of root.names(below)) visit(path === '' ? name : `${path}/${name}`)
   }
   visit('')
   return entries
@@ -265,7 +273,7 @@ const isExpected = (target: string, inImage: boolean, targets: readonly Target[]
 }
 
 /** What must be known of each mount beforehand; `namespaceOf` makes the user namespace of an idmapped one. */
-export const mountPlans = async (spec: Spec, namespaceOf: (mount: Mount) => Promise<number>): Promise<MountPlan[]> => {
+export const mountPlans = async (spec: Spec, root: RootView, namespaceOf: (mount: Mount) => Promise<number>): Promise<MountPlan[]> => {
   const plans: MountPlan[] = []
   const targets: Target[] = []
   for (const [index, mount] of (spec.mounts ?? []).entries()) {
@@ -273,9 +281,10 @@ export const mountPlans = async (spec: Spec, namespaceOf: (mount: Mount) => Prom
     const bind = ((options.flags & MS_BIND) !== 0 || mount.type === 'bind') && (options.flags & MS_REMOUNT) === 0
     const idmapped = mount.uidMappings !== undefined || options.idmap !== undefined
     const destination = insideRoot(spec.root.path, mount.destination) ?? mount.destination
-    const target = followInRoot(spec.root.path, destination)
+    const target = followInRoot(root, destination)
     if ((options.flags & MS_REMOUNT) === 0) checkProcMount(target, mount, bind, `mounts[${index}].destination`)
-    const covered = statSync(`${spec.root.path}/${target}`, { throwIfNoEntry: false })
+    const real = root.real(target)
+    const covered = real === undefined ? undefined : statSync(real, { throwIfNoEntry: false })
     targets.push({ target, type: mount.type })
     const inside = bind ? insideRoot(spec.root.path, mount.source!) : undefined
     plans.push({
@@ -290,7 +299,7 @@ export const mountPlans = async (spec: Spec, namespaceOf: (mount: Mount) => Prom
           : (statSync(mount.source!, { throwIfNoEntry: false })?.isDirectory() ?? true),
       ...(mount.type === 'tmpfs' && covered?.isDirectory() ? { mode: covered.mode & 0o7777 } : {}),
       ...(idmapped ? { idmap: await namespaceOf(mount) } : {}),
-      ...(options.tmpcopyup && covered?.isDirectory() ? { copy: copyEntries(`${spec.root.path}/${target}`, spec.linux) } : {}),
+      ...(options.tmpcopyup && covered?.isDirectory() ? { copy: copyEntries(root, target, spec.linux) } : {}),
     })
   }
   return plans

@@ -70,6 +70,21 @@ export const deniesSetgroups = ({ gid }: Mappings, privileged: boolean): boolean
 /** Whether groups cannot be set in the user namespace of process `pid`, user_namespaces(7) "setgroups". */
 export const setgroupsDeniedFor = (pid: number): boolean => readFileSync(`/proc/${pid}/setgroups`, 'utf8').trim() === 'deny'
 
+const readMap = (path: string): LinuxIDMapping[] =>
+  readFileSync(path, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [containerID = 0, hostID = 0, size = 0] = line.trim().split(/\s+/).map(Number)
+      return { containerID, hostID, size }
+    })
+
+/** Those of the user namespace of process `pid`, as this process sees them. */
+export const mappingsOf = (pid: number | 'self'): Mappings => ({
+  uid: readMap(`/proc/${pid}/uid_map`),
+  gid: readMap(`/proc/${pid}/gid_map`),
+})
+
 /** Gives the user namespace of process `pid` its maps. */
 export const writeMaps = async (pid: number, mappings: Mappings, privileged: boolean): Promise<void> => {
   if (privileged) {

@@ -1,5 +1,6 @@
 /** The engine's lifecycle as its callers see it: plain values in, plain values out. One file per verb beside this one. */
 import type { CgroupRecord } from '../cgroups/types.ts'
+import type { Rootfs } from '../rootfs/types.ts'
 import type { Process } from '../spec/types.ts'
 
 /** Where state lives and how cgroups are driven; the same for all verbs of one caller. */
@@ -57,6 +58,12 @@ export type Console = { readonly socket: string } | { readonly fd: number }
 export interface CreateOptions {
   readonly id: string
   readonly bundle: string
+  /**
+   * The root filesystem in the place of the folder root.path, which must be there all the same: the container's mount namespace has
+   * it there for hooks, and records name it. A descriptor stays the caller's. An overlay that is described is made here, or, for
+   * a caller who may not mount, by the container's init; ids are shifted to the container's user namespace.
+   */
+  readonly rootfs?: Rootfs
   readonly console?: Console
   readonly pidFile?: string
   /** A unix socket that gets a pidfd of init with SCM_RIGHTS. */

@@ -3,6 +3,7 @@
  * asks the system nothing, so that a plan can be printed without being carried out.
  * Descriptors are numbers in the program (Descriptors).
  */
+import type { OverlayPlan } from '../rootfs/emit.ts'
 import type { Program } from '../program/assembler.ts'
 import type { LinuxNamespaceType, Process, Spec } from '../spec/types.ts'
 import type { Arch } from '../sys/abi/syscalls.ts'
@@ -127,8 +128,8 @@ export interface ContainerPlan extends ProcessPlan {
   readonly privileged: boolean
   /** Streams made for a process in a new user namespace are given to this user of the host, while there is the power to. */
   readonly streamOwner: number | undefined
-  /** The root filesystem: a mount made by the caller, or spec.root.path. */
-  readonly rootfs: number | undefined
+  /** The root filesystem: a detached mount, one that init makes, or spec.root.path if there is neither. */
+  readonly rootfs: number | OverlayPlan | undefined
   readonly mounts: readonly MountPlan[]
   readonly cgroupMount: CgroupMountPlan
   readonly noPivot: boolean

@@ -15,6 +15,7 @@ import {
   OPEN_TREE_CLONE,
 } from '../sys/abi/mount.ts'
 import { CLONE_NEWNS } from '../sys/abi/sched.ts'
+import { emitOverlay } from '../rootfs/emit.ts'
 import type { ContainerPlan, Emit } from './plan.ts'
 import { PROPAGATION } from './sources.ts'
 import { setAttributes } from './set-attributes.ts'
@@ -24,8 +25,15 @@ const propagation = ({ spec }: ContainerPlan): number => PROPAGATION[spec.linux.
 
 const ownMountNamespace = (plan: ContainerPlan): boolean => (plan.fresh & CLONE_NEWNS) !== 0
 
+/** The mount that becomes the root; its propagation is its own. */
+const emitMount = ({ p, plan: { rootfs } }: Emit<ContainerPlan>): Cell => {
+  if (rootfs === undefined)
+    return p.call('open_tree', [AT_FDCWD, '.', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE], { name: 'root' })
+  return typeof rootfs === 'number' ? p.cell('root', rootfs) : emitOverlay(p, rootfs)
+}
+
 /**
- * A copy of the mount tree at the working directory (root.path), attached over it; or the caller's mount, attached there.
+ * A copy of the mount tree at the working directory (root.path), attached over it; or the mount that there is for it, attached there.
  * Without a mount namespace of its own the container gets the folder as it is.
  */
 export const emitRoot = ({ p, plan }: Emit<ContainerPlan>): Cell => {
@@ -33,8 +41,8 @@ export const emitRoot = ({ p, plan }: Emit<ContainerPlan>): Cell => {
   if (!ownMountNamespace(plan)) return p.call('open_tree', [AT_FDCWD, '.', OPEN_TREE_CLOEXEC], { name: 'root' })
   // nothing may stay shared with the host: pivot_root(2) refuses that, and what happens here would happen there
   p.call('mount', ['', '/', '', MS_REC | (propagation(plan) === MS_SLAVE ? MS_SLAVE : MS_PRIVATE), 0])
-  const root = p.cell('root', plan.rootfs ?? 0)
-  if (plan.rootfs === undefined) p.call('open_tree', [AT_FDCWD, '.', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE], { into: root })
+  const root = emitMount({ p, plan })
+  p.during = 'root'
   p.call('move_mount', [root, '', AT_FDCWD, '.', MOVE_MOUNT_F_EMPTY_PATH])
   return root
 }

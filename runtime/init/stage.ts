@@ -122,7 +122,7 @@ export const emitStage = (emit: Emit<ContainerPlan>, { prepare, init }: { prepar
   p.during = 'stage'
   const joinsMount = plan.joins.some(({ type }) => type === 'mount')
   const enterRootfs = () => p.call('chdir', [spec.root.path], { during: 'root.path' })
-  if (plan.rootfs === undefined && !joinsMount) enterRootfs() // init's copy of the mount tree starts here
+  if (!joinsMount) enterRootfs() // init's copy of the mount tree starts here, and what is the root is attached here
   emitJoins(emit, plan.joins)
   if (joinsMount) enterRootfs() // setns(2) went to the root of that namespace
   if ((plan.fresh & CLONE_NEWUSER) !== 0) {

@@ -12,14 +12,12 @@ import { overlayByHelper } from './helper.ts'
 import { appendsLowers } from './kernel.ts'
 import { limitSize } from './quota.ts'
 import type { OverlayStyle, RootfsDescription } from './types.ts'
-import { prepareUpper } from './upper.ts'
+import { type Prepared, prepareUpper } from './upper.ts'
 import { settleVolatile } from './volatile.ts'
 
 export interface OpenOptions {
   /** Where an executable can be kept for a moment if memory cannot be executed. */
   readonly folder: string
-  /** In the place of `idmap`'s mappings: a user namespace that is there, with the host's ids of its root. */
-  readonly userns?: { readonly fd: number; readonly uid: number; readonly gid: number } | undefined
   /** Default: `append` where the kernel appends layers. For tests and measurements. */
   readonly way?: 'append' | 'program' | undefined
 }
@@ -39,20 +37,15 @@ interface Idmap {
   readonly gid: number
 }
 
-const openIdmap = async (
-  { idmap }: RootfsDescription,
-  { folder, userns }: OpenOptions,
-): Promise<(Idmap & { close: () => void }) | undefined> => {
-  if (userns !== undefined) return { ...userns, close: () => {} }
-  if (idmap === undefined) return undefined
+/** A user namespace with the mappings, and the host's ids of its root. */
+const openIdmap = async (idmap: Mappings, folder: string): Promise<Idmap> => {
   const [uid, gid] = [firstHostID(idmap.uid, 'rootfs.idmap.uid'), firstHostID(idmap.gid, 'rootfs.idmap.gid')]
-  const fd = await userNamespace(idmap, folder)
-  return { fd, uid, gid, close: () => closeSync(fd) }
+  return { fd: await userNamespace(idmap, folder), uid, gid }
 }
 
 const mountIt = async (description: RootfsDescription, style: OverlayStyle, options: OpenOptions): Promise<number> => {
   const { lowers, upper, readonly } = description
-  const idmap = await openIdmap(description, options)
+  const idmap = description.idmap === undefined ? undefined : await openIdmap(description.idmap, options.folder)
   try {
     if (idmap === undefined && lowers.length === 1 && upper === undefined) return bindHere(description)
     if (idmap === undefined && options.way !== 'program' && appendsLowers()) {
@@ -63,9 +56,11 @@ const mountIt = async (description: RootfsDescription, style: OverlayStyle, opti
     const owner = idmap === undefined || upper === undefined ? undefined : { uid: idmap.uid, gid: idmap.gid }
     return await overlayByHelper({ description, style, owner }, idmap?.fd, options.folder)
   } finally {
-    idmap?.close()
+    if (idmap !== undefined) closeSync(idmap.fd)
   }
 }
+
+export { checkRootfs } from './check.ts'
 
 const ST_RDONLY = 1
 
@@ -77,20 +72,34 @@ const isReadonly = (fd: number): boolean => {
 }
 
 /**
+ * What comes before the mount: the description is checked, the upper and the work folder are made if they are missing, their size
+ * is limited, and what a volatile container has left is judged.
+ */
+export const prepareRootfs = (description: RootfsDescription): Prepared => {
+  checkRootfs(description)
+  const { upper, work, size, volatile } = description
+  const prepared = prepareUpper(description)
+  if (upper === undefined || work === undefined) return prepared
+  try {
+    if (size !== undefined) limitSize([upper, work], size)
+    settleVolatile(upper, work, volatile === true)
+    return prepared
+  } catch (error) {
+    prepared.undo()
+    throw error
+  }
+}
+
+/**
  * A close-on-exec descriptor of a detached mount: it is in nobody's mount table, and goes with its last descriptor. Needs
  * CAP_SYS_ADMIN in the owner of this mount namespace. Makes the upper and the work folder if they are missing, and takes them
  * away again after a failure. Throws InvalidField, WherryError (not-found: a layer; unsupported: the upper folder's file system;
  * failed-precondition: an upper folder that a power cut may have torn) or SyscallError.
  */
 export const openRootfs = async (description: RootfsDescription, options: OpenOptions): Promise<number> => {
-  checkRootfs(description)
-  const { upper, work, size } = description
-  const prepared = prepareUpper(description)
+  const prepared = prepareRootfs(description)
+  const { upper } = description
   try {
-    if (upper !== undefined && work !== undefined) {
-      if (size !== undefined) limitSize([upper, work], size)
-      settleVolatile(upper, work, description.volatile === true)
-    }
     const fd = await mountIt(description, styleOf(description), options)
     if (upper === undefined || description.readonly === true || !isReadonly(fd)) return fd
     closeSync(fd)
