@@ -11,8 +11,6 @@ export interface Endpoint {
   readonly tls?: TlsSettings
   /** Only read from. */
   readonly mirror?: boolean
-  /** registries.conf, `pull-from-mirror`: what is asked of it; default all. */
-  readonly serves?: 'all' | 'digests' | 'tags'
 }
 
 /** PEM, any number of certificates in each text. */

@@ -44,7 +44,7 @@ class Source implements RegistrySource {
   readonly name: string
   readonly #reference: Reference
   readonly #clients: readonly Client[]
-  /** That which answered last comes first: what it had the document of, it has the blobs of. */
+  /** That which answered last. */
   #preferred: Client | undefined
 
   constructor(reference: Reference, options: RegistryOptions) {
@@ -60,16 +60,10 @@ class Source implements RegistrySource {
     return { reference: wanted ?? this.#reference.tag ?? DEFAULT_TAG, digest: wanted }
   }
 
+  /** What has the document has the blobs. */
   #candidates(byDigest: boolean): readonly Client[] {
-    const able = this.#clients.filter(({ endpoint: { serves = 'all' } }) => serves === 'all' || (serves === 'digests') === byDigest)
-    if (able.length === 0)
-      throw new WherryError(
-        'failed-precondition',
-        `${this.name}: the settings leave no registry to ask for it by ${byDigest ? 'digest' : 'tag'}`,
-      )
-    return byDigest && this.#preferred !== undefined && able.includes(this.#preferred)
-      ? [this.#preferred, ...able.filter((client) => client !== this.#preferred)]
-      : able
+    const preferred = this.#preferred
+    return byDigest && preferred !== undefined ? [preferred, ...this.#clients.filter((client) => client !== preferred)] : this.#clients
   }
 
   #patience(client: Client, last: boolean, signal: AbortSignal | undefined): Patience {
