@@ -8,7 +8,7 @@ import { FORWARDED } from '../../../cli/oci/foreground/signals.ts'
 
 const LAUNCHER = fileURLToPath(new URL('../../../bin/wherry-oci', import.meta.url))
 /** The flags that Node has when the door runs: some change what signals do. */
-const [, flags = ''] = /exec "\$node\/bin\/node" (.*) "\$home\/dist\//.exec(readFileSync(LAUNCHER, 'utf8')) ?? []
+const [, flags = ''] = /^flags='(.*)'$/m.exec(readFileSync(LAUNCHER, 'utf8')) ?? []
 
 const PROGRAM = `
 import { spawn } from 'node:child_process'
