@@ -11,7 +11,10 @@ import {
   IFLA_ADDRESS,
   IFLA_IFNAME,
   IFLA_INFO_DATA,
+  IFLA_BRPORT_MODE,
   IFLA_INFO_KIND,
+  IFLA_INFO_SLAVE_DATA,
+  IFLA_INFO_SLAVE_KIND,
   IFLA_LINKINFO,
   IFLA_MASTER,
   IFLA_MTU,
@@ -210,6 +213,25 @@ export const changeLink = (socket: NetlinkSocket, index: number, options: LinkOp
     ],
     name: 'RTM_NEWLINK',
     args: [`index=${index}`],
+  })
+}
+
+/** Lets a bridge send frames back through the port they came from: a container that calls its own published port. */
+export const setHairpin = (socket: NetlinkSocket, index: number): void => {
+  socket.request({
+    type: RTM_NEWLINK,
+    header: linkHeader(index),
+    attributes: [
+      [
+        IFLA_LINKINFO,
+        [
+          [IFLA_INFO_SLAVE_KIND, text('bridge')],
+          [IFLA_INFO_SLAVE_DATA, [[IFLA_BRPORT_MODE, Uint8Array.of(1)]]],
+        ],
+      ],
+    ],
+    name: 'RTM_NEWLINK',
+    args: [`index=${index}`, 'hairpin=on'],
   })
 }
 

@@ -42,6 +42,10 @@ const PROBES = {
   umoci: () => onPath('umoci'),
   buildah: () => onPath('buildah'),
   openssl: () => onPath('openssl'),
+  libnftables: () =>
+    ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib'].some((folder) =>
+      existsSync(`${folder}/libnftables.so.1`),
+    ),
   newuidmap: () => onPath('newuidmap') && onPath('newgidmap'),
   x64: () => process.arch === 'x64',
   arm64: () => process.arch === 'arm64',

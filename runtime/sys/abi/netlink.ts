@@ -49,7 +49,9 @@ export const IFLA_STATS64 = 23
 export const IFLA_NET_NS_FD = 28
 export const IFLA_INFO_KIND = 1
 export const IFLA_INFO_DATA = 2
-export const IFLA_ALT_IFNAME = 53
+export const IFLA_INFO_SLAVE_KIND = 4
+export const IFLA_INFO_SLAVE_DATA = 5
+export const IFLA_BRPORT_MODE = 4
 export const VETH_INFO_PEER = 1
 
 export const IFA_ADDRESS = 1
