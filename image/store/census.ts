@@ -1,8 +1,10 @@
 /** Counting what is in a folder: so that it can be told later whether something is missing, and what it takes on the disk. */
 import { closeSync } from 'node:fs'
+import { ERRNO } from '../../runtime/sys/abi/errno.ts'
 import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../../runtime/sys/abi/fcntl.ts'
 import { S_IFDIR, S_IFMT, S_IFREG, STATX, STATX_BASIC_STATS } from '../../runtime/sys/abi/stat.ts'
-import { ARCH, syscall } from '../../runtime/sys/syscall.ts'
+import { SyscallError } from '../../runtime/sys/error.ts'
+import { ARCH, syscall, trySyscall } from '../../runtime/sys/syscall.ts'
 import { readFolder } from './read-folder.ts'
 
 export interface Census {
@@ -28,9 +30,12 @@ export const takeCensus = async (path: string, signal?: AbortSignal): Promise<Ce
   let [entries, bytes, disk] = [0, 0, 0]
   let turn = performance.now()
 
-  /** True for a folder. */
+  /** True for a folder. What goes meanwhile does not count. */
   const look = (parent: number, name: Uint8Array | string, flags: number): boolean => {
-    syscall('statx', [parent, name, flags, STATX_BASIC_STATS, statx])
+    const result = trySyscall('statx', parent, name, flags, STATX_BASIC_STATS, statx)
+    if (result === -ERRNO.ENOENT) return false
+    if (result < 0) throw new SyscallError('statx', -result, { args: [`in ${path}`] })
+    entries++
     const type = statx.readUInt16LE(STATX.stx_mode) & S_IFMT
     if (type !== S_IFDIR && statx.readUInt32LE(STATX.stx_nlink) > 1) {
       const inode = statx.readBigUInt64LE(STATX.stx_ino)
@@ -51,7 +56,6 @@ export const takeCensus = async (path: string, signal?: AbortSignal): Promise<Ce
       const batch = readFolder(fd, buffer)
       if (batch.end) break
       for (const { name } of batch.entries) {
-        entries++
         if (look(fd, name, AT_SYMLINK_NOFOLLOW)) folders.push(name)
       }
       if (performance.now() - turn > TURN) {
@@ -77,5 +81,5 @@ export const takeCensus = async (path: string, signal?: AbortSignal): Promise<Ce
   } finally {
     closeSync(top)
   }
-  return { entries, bytes, disk }
+  return { entries: entries - 1, bytes, disk }
 }

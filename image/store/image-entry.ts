@@ -5,7 +5,7 @@ import { canonical, parseReference, repository } from '../reference.ts'
 import { isIndexType, isManifestType } from '../spec/media-types.ts'
 import { selectManifest } from '../spec/platform.ts'
 import type { Descriptor } from '../spec/types.ts'
-import { type IndexEntry, PULLED, REF_NAME, REPOSITORY, RESOLVED } from './index-file.ts'
+import { entryOf, type IndexEntry, PULLED, REF_NAME, REPOSITORY, RESOLVED } from './index-file.ts'
 import { digestFromJson } from './json.ts'
 import type { References } from './references.ts'
 import type { Blobs, StoredImage } from './types.ts'
@@ -35,6 +35,33 @@ export const repositoryOf = (name: string): string | undefined => {
   }
 }
 
+/** refName in its canonical form. */
+export const nameOf = (entry: IndexEntry): string | undefined => {
+  const written = refName(entry)
+  return written === undefined ? undefined : canonicalName(written)
+}
+
+/**
+ * One entry per name. Other tools write `alpine:3.19` where we write `docker.io/library/alpine:3.19`: the later one has the name, as if it
+ * had been moved there by us; the earlier one dangles, or goes if it is of the same image.
+ */
+export const settle = (entries: readonly IndexEntry[]): IndexEntry[] => {
+  const owners = new Map(entries.map((entry) => [nameOf(entry), entry]))
+  return entries.flatMap((entry) => {
+    const name = nameOf(entry)
+    const owner = owners.get(name)
+    if (name === undefined || entry.descriptor === undefined || owner === entry) return [entry]
+    return owner?.descriptor?.digest === entry.descriptor.digest ? [] : [dangling(entry)]
+  })
+}
+
+/** The entry without its name. */
+export const dangling = (entry: IndexEntry): IndexEntry => {
+  const name = nameOf(entry)
+  if (entry.descriptor === undefined || name === undefined) return entry
+  return entryOf(entry.descriptor, { [REF_NAME]: undefined, [REPOSITORY]: repositoryOf(name) }, entry)
+}
+
 const dateIn = (text: string | undefined): Date | undefined => {
   const date = text === undefined ? undefined : new Date(text)
   return date === undefined || Number.isNaN(date.getTime()) ? undefined : date
@@ -62,8 +89,7 @@ export const imageOf = (entry: IndexEntry, blobs: Blobs, references: References)
   const { descriptor } = entry
   if (descriptor === undefined || !(isManifestType(descriptor.mediaType) || isIndexType(descriptor.mediaType))) return undefined
   const { annotations = {}, ...bare } = descriptor
-  const written = refName(entry)
-  const name = written === undefined ? undefined : canonicalName(written)
+  const name = nameOf(entry)
   const home = name === undefined ? annotations[REPOSITORY] : repositoryOf(name)
   const digest: Digest = digestFromJson(annotations[RESOLVED]) ?? descriptor.digest
   const pulled = dateIn(annotations[PULLED])

@@ -10,18 +10,8 @@ import { digestFromJson } from './json.ts'
 import type { Descriptor } from '../spec/types.ts'
 import { guard, guardAsync } from './errors.ts'
 import { withLock } from './flock.ts'
-import { canonicalName, imageOf, refName, repositoryOf } from './image-entry.ts'
-import {
-  entryOf,
-  type IndexEntry,
-  type IndexFile,
-  PULLED,
-  readIndexFile,
-  REF_NAME,
-  REPOSITORY,
-  RESOLVED,
-  writeIndexFile,
-} from './index-file.ts'
+import { canonicalName, dangling, imageOf, nameOf, repositoryOf, settle } from './image-entry.ts'
+import { entryOf, type IndexEntry, PULLED, readIndexFile, REF_NAME, REPOSITORY, RESOLVED, writeIndexFile } from './index-file.ts'
 import { keptLeases } from './leases.ts'
 import { type Layout, lockPath, mustWrite } from './layout.ts'
 import type { References } from './references.ts'
@@ -36,32 +26,32 @@ export const makeImages = (layout: Layout, blobs: Blobs, references: References)
 
   const list = (): StoredImage[] =>
     guard(`store ${layout.root}: reading index.json`, () =>
-      readIndexFile(layout)
-        .entries.map(of)
+      settle(readIndexFile(layout).entries)
+        .map(of)
         .filter((image) => image !== undefined),
     )
 
   const change = <T>(
     doing: string,
-    work: (index: IndexFile) => { readonly entries?: readonly IndexEntry[]; readonly result: T },
+    work: (entries: readonly IndexEntry[]) => { readonly entries?: readonly IndexEntry[]; readonly result: T },
   ): Promise<T> => {
     mustWrite(layout)
     return guardAsync(`store ${layout.root}: ${doing}`, () =>
       withLock(lockPath(layout, 'gc'), 'shared', () =>
         withLock(lockPath(layout, 'index'), 'exclusive', async () => {
-          const index = readIndexFile(layout)
-          const { entries, result } = work(index)
-          if (entries !== undefined) await writeIndexFile(layout, { json: index.json, entries })
+          const { json, entries: before } = readIndexFile(layout)
+          const { entries, result } = work(settle(before))
+          if (entries !== undefined) await writeIndexFile(layout, { json, entries })
           return result
         }),
       ),
     )
   }
 
-  /** Entries with this name, written in full or short; the last one counts, as it was put there last. */
+  /** By a name written in full or short. */
   const named = (images: readonly StoredImage[], text: string): StoredImage | undefined => {
     const name = canonicalName(text)
-    return images.findLast((image) => image.name === name)
+    return images.find((image) => image.name === name)
   }
 
   const byDigest = (images: readonly StoredImage[], text: string): StoredImage | undefined => {
@@ -93,9 +83,9 @@ export const makeImages = (layout: Layout, blobs: Blobs, references: References)
     return found[0]
   }
 
-  /** Entries without `gone`; where that was the last one with a name of an image that is used, or `untagged`, … */
-  const without = (index: IndexFile, gone: ReadonlySet<IndexEntry>): { entries: IndexEntry[]; removed: Removed } => {
-    const entries = index.entries.filter((entry) => !gone.has(entry))
+  /** The entries without `gone`, and what has gone with them. */
+  const without = (before: readonly IndexEntry[], gone: ReadonlySet<IndexEntry>): { entries: IndexEntry[]; removed: Removed } => {
+    const entries = before.filter((entry) => !gone.has(entry))
     const left = entries.map(of).filter((image) => image !== undefined)
     const lost = [...gone].map(of).filter((image) => image !== undefined)
     const ids = new Set(left.map(({ id }) => id))
@@ -115,22 +105,22 @@ export const makeImages = (layout: Layout, blobs: Blobs, references: References)
     reach: (image) => reachOf(image, references),
 
     put: (name, descriptor, options = {}) =>
-      change(`naming image ${name ?? descriptor.digest}`, (index) => {
+      change(`naming image ${name ?? descriptor.digest}`, (before) => {
         const missing = missingFrom(descriptor, blobs, references)
         if (missing.length > 0)
           throw new WherryError(
             'failed-precondition',
             `store ${layout.root}: image ${name ?? descriptor.digest} lacks ${missing.map(({ digest }) => digest).join(', ')}: pull it again`,
           )
-        const { entries, added } = place(index.entries, name, descriptor, options)
+        const { entries, added } = place(before, name, descriptor, options)
         const result = of(added)
         if (result === undefined) throw new WherryError('invalid-argument', `${descriptor.digest}: ${descriptor.mediaType} is no image`)
         return { entries, result }
       }),
 
     remove: (text, { force = false }: RemoveOptions = {}) =>
-      change(`removing image ${text}`, (index) => {
-        const images = new Map(index.entries.flatMap((entry) => [[entry, of(entry)] as const]))
+      change(`removing image ${text}`, (before) => {
+        const images = new Map(before.flatMap((entry) => [[entry, of(entry)] as const]))
         const all = [...images.values()].filter((image) => image !== undefined)
         const image = findIn(all, text)
         if (image === undefined) throw new WherryError('not-found', `image ${text} is not in the store: \`wherry images\` lists what is`)
@@ -145,19 +135,19 @@ export const makeImages = (layout: Layout, blobs: Blobs, references: References)
           )
         if (!force && chosen.length === siblings.length) refuseUsed(chosen)
         const gone = new Set([...images].filter(([, other]) => other !== undefined && chosen.includes(other)).map(([entry]) => entry))
-        const { entries, removed } = without(index, gone)
+        const { entries, removed } = without(before, gone)
         return { entries, result: removed }
       }),
 
     prune: ({ all = false } = {}) =>
-      change('pruning images', (index) => {
+      change('pruning images', (before) => {
         const used = new Set(keptLeases(layout).flatMap(({ digests }) => digests))
-        const gone = index.entries.filter((entry) => {
+        const gone = before.filter((entry) => {
           const image = of(entry)
           return image !== undefined && (all || image.name === undefined) && !used.has((image.manifest ?? image.descriptor).digest)
         })
         if (gone.length === 0) return { result: { untagged: [], deleted: [], released: new Set<Digest>() } }
-        const { entries, removed } = without(index, new Set(gone))
+        const { entries, removed } = without(before, new Set(gone))
         return { entries, result: removed }
       }),
   }
@@ -180,32 +170,18 @@ const place = (
   descriptor: Descriptor,
   { digest = descriptor.digest, pulled = new Date() }: PutOptions,
 ): { entries: IndexEntry[]; added: IndexEntry } => {
-  const nameIn = (entry: IndexEntry): string | undefined => {
-    const written = refName(entry)
-    return written === undefined ? undefined : canonicalName(written)
-  }
-  const isThis = (entry: IndexEntry): boolean => entry.descriptor?.digest === descriptor.digest
+  const own = entries.filter((entry) => entry.descriptor?.digest === descriptor.digest)
   // the one that becomes the new entry, so that it keeps its place
-  const before =
-    entries.findLast((entry) => isThis(entry) && nameIn(entry) === name) ??
-    entries.find((entry) => isThis(entry) && nameIn(entry) === undefined)
-  const added = entryOf(
-    descriptor,
-    {
-      [REF_NAME]: name,
-      [RESOLVED]: digest,
-      [PULLED]: pulled.toISOString(),
-      [REPOSITORY]: name === undefined ? before?.descriptor?.annotations?.[REPOSITORY] : undefined,
-    },
-    before,
-  )
-  const hasOtherName = (entry: IndexEntry): boolean =>
-    entries.some((other) => other !== entry && other.descriptor?.digest === entry.descriptor?.digest && nameIn(other) !== name)
+  const before = own.find((entry) => nameOf(entry) === name) ?? own.find((entry) => nameOf(entry) === undefined)
+  const home = name === undefined ? before?.descriptor?.annotations?.[REPOSITORY] : undefined
+  const annotations = { [REF_NAME]: name, [RESOLVED]: digest, [PULLED]: pulled.toISOString(), [REPOSITORY]: home }
+  const added = entryOf(descriptor, annotations, before)
+  const hasOtherName = ({ descriptor: other }: IndexEntry): boolean =>
+    entries.some((entry) => entry.descriptor?.digest === other?.digest && ![name, undefined].includes(nameOf(entry)))
   const rest = entries.flatMap((entry) => {
     if (entry === before) return [added]
-    if (name === undefined || nameIn(entry) !== name) return [entry]
-    if (entry.descriptor === undefined || isThis(entry) || hasOtherName(entry)) return []
-    return [entryOf(entry.descriptor, { [REF_NAME]: undefined, [REPOSITORY]: repositoryOf(name) }, entry)]
+    if (name === undefined || nameOf(entry) !== name) return [entry]
+    return hasOtherName(entry) ? [] : [dangling(entry)]
   })
   return { entries: before === undefined ? [...rest, added] : rest, added }
 }

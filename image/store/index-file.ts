@@ -17,7 +17,8 @@ export const PULLED = 'dev.wherry.image.pulled'
 export const REPOSITORY = 'dev.wherry.image.repository'
 
 export interface IndexEntry {
-  readonly json: JsonObject
+  /** As it stands there. */
+  readonly json: unknown
   /** Undefined for what is no descriptor. */
   readonly descriptor: Descriptor | undefined
 }
@@ -32,25 +33,27 @@ export const parseIndexFile = (text: string): IndexFile | undefined => {
   if (json === undefined || !Array.isArray(json['manifests'])) return undefined
   return {
     json,
-    entries: listIn(json, 'manifests').map((value) => ({
-      json: isObject(value) ? value : { value },
-      descriptor: descriptorFromJson(value),
-    })),
+    entries: listIn(json, 'manifests').map((value) => ({ json: value, descriptor: descriptorFromJson(value) })),
   }
 }
 
 const pathOf = ({ root }: Layout): string => `${root}/index.json`
 export const previousPath = ({ root }: Layout): string => `${root}/index.json.previous`
 
+/** The text of the file, the empty index where there is none. */
+export const readIndexText = (layout: Layout, path = pathOf(layout)): string => {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return EMPTY_INDEX
+    if (isErrno(error, 'EISDIR', 'ELOOP')) return ''
+    throw error
+  }
+}
+
 /** Throws `data-loss` if it is damaged. One that is missing is empty. */
 export const readIndexFile = (layout: Layout): IndexFile => {
-  let text = EMPTY_INDEX
-  try {
-    text = readFileSync(pathOf(layout), 'utf8')
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error
-  }
-  const index = parseIndexFile(text)
+  const index = parseIndexFile(readIndexText(layout))
   if (index === undefined)
     throw new WherryError(
       'data-loss',
@@ -81,8 +84,9 @@ export const entryOf = (
   before?: IndexEntry,
 ): IndexEntry => {
   const { mediaType, digest, size, platform } = descriptor
-  const old = before !== undefined && isObject(before.json['annotations']) ? before.json['annotations'] : {}
+  const written = isObject(before?.json) ? before.json : {}
+  const old = isObject(written['annotations']) ? written['annotations'] : {}
   const merged = Object.fromEntries(Object.entries({ ...old, ...annotations }).filter(([, value]) => value !== undefined))
-  const json = { ...before?.json, mediaType, digest, size, ...(platform === undefined ? {} : { platform }), annotations: merged }
+  const json = { ...written, mediaType, digest, size, ...(platform === undefined ? {} : { platform }), annotations: merged }
   return { json, descriptor: descriptorFromJson(json) }
 }

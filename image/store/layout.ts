@@ -96,7 +96,7 @@ const parse = (text: string): unknown => {
 }
 
 /** The version, or undefined where there is none or it cannot be read (`check` repairs it; all it protects is from newer programs). */
-const versionIn = (text: string | undefined): number | undefined => {
+export const versionIn = (text: string | undefined): number | undefined => {
   const value = text === undefined ? undefined : parse(text)
   return typeof value === 'object' && value !== null && 'version' in value && typeof value.version === 'number' ? value.version : undefined
 }

@@ -7,13 +7,13 @@
  * A digest is added, and a lease made, with locks/gc held shared: while a collection, which has it exclusively, looks at leases
  * and takes things away, none can be added. So whoever adds first and looks then sees what stays.
  */
-import { closeSync, constants, openSync, readdirSync, readFileSync, rmSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, lstatSync, openSync, readdirSync, readFileSync, rmSync, unlinkSync } from 'node:fs'
 import { WherryError } from '../../runtime/errors.ts'
 import { isErrno } from '../../runtime/sys/error.ts'
 import type { Digest } from '../digest.ts'
 import { guard, guardAsync } from './errors.ts'
 import { syncFolder, unique, writeAll, writeWhole } from './files.ts'
-import { tryFlock, unlock, withLock } from './flock.ts'
+import { tryFlock, unlock, until, withLock } from './flock.ts'
 import { digestFromJson, listIn, parseObject, stringIn } from './json.ts'
 import { type Layout, lockPath, mustWrite, temporaryPath } from './layout.ts'
 import type { KeptLease, Lease } from './types.ts'
@@ -35,9 +35,10 @@ export const makeLease = (layout: Layout): Promise<Lease> => {
   const path = `${layout.root}/leases/live-${process.pid}-${unique()}`
   const digests = new Set<Digest>()
   return guardAsync(`store ${layout.root}: making a lease`, async () => {
-    let fd: number | undefined = await withLock(lockPath(layout, 'gc'), 'shared', () => {
+    let fd: number | undefined = await withLock(lockPath(layout, 'gc'), 'shared', async () => {
       const made = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_APPEND, 0o600)
-      tryFlock(made, 'exclusive', path)
+      // somebody who looks whether it is alive may have it for a moment
+      await until(() => tryFlock(made, 'exclusive', path) || undefined)
       return made
     })
     const end = (): void => {
@@ -80,20 +81,25 @@ const parseKept = (text: string, owner: string): KeptLease | undefined => {
   return digests.includes(undefined) ? undefined : { owner, digests: digests.filter((digest) => digest !== undefined) }
 }
 
+/** Per owner, undefined where it cannot be read. */
+export const readKept = ({ root }: Layout): { owner: string; path: string; lease: KeptLease | undefined }[] =>
+  readdirSync(`${root}/leases`)
+    .filter((name) => name.startsWith('kept-'))
+    .sort()
+    .flatMap((name) => {
+      const path = `${root}/leases/${name}`
+      const owner = name.slice('kept-'.length)
+      const text = readIfThere(path)
+      return text === undefined ? [] : [{ owner, path, lease: parseKept(text, owner) }]
+    })
+
 /** Throws `data-loss` for one that cannot be read: what it keeps is not known. */
 export const keptLeases = (layout: Layout): KeptLease[] =>
   guard(`store ${layout.root}: reading leases`, () =>
-    readdirSync(`${layout.root}/leases`)
-      .filter((name) => name.startsWith('kept-'))
-      .sort()
-      .flatMap((name) => {
-        const path = `${layout.root}/leases/${name}`
-        const text = readIfThere(path)
-        if (text === undefined) return []
-        const lease = parseKept(text, name.slice('kept-'.length))
-        if (lease === undefined) throw new WherryError('data-loss', `store: lease ${path} is damaged: \`wherry system check --repair\``)
-        return [lease]
-      }),
+    readKept(layout).map(({ owner, path, lease }) => {
+      if (lease !== undefined) return lease
+      throw new WherryError('data-loss', `store: lease ${path} is damaged: remove ${owner}, then \`wherry system check --repair\``)
+    }),
   )
 
 const readIfThere = (path: string): string | undefined => {
@@ -105,6 +111,20 @@ const readIfThere = (path: string): string | undefined => {
   }
 }
 
+/** Milliseconds: so long an owner may be about to come into being. */
+const YOUNG = 600_000
+
+/** Owners of kept leases, readable or not, that do not exist and had the time to. */
+export const deadOwners = ({ root }: Layout, ownerExists: (owner: string) => boolean): string[] =>
+  readdirSync(`${root}/leases`)
+    .filter((name) => name.startsWith('kept-'))
+    .flatMap((name) => {
+      const stat = lstatSync(`${root}/leases/${name}`, { throwIfNoEntry: false })
+      const owner = name.slice('kept-'.length)
+      return stat === undefined || Date.now() - stat.mtimeMs < YOUNG || ownerExists(owner) ? [] : [owner]
+    })
+    .sort()
+
 export const releaseLease = (layout: Layout, owner: string): Promise<void> => {
   mustWrite(layout)
   return guardAsync(`store ${layout.root}: releasing the lease of ${owner}`, async () => {
@@ -112,8 +132,8 @@ export const releaseLease = (layout: Layout, owner: string): Promise<void> => {
   })
 }
 
-/** Digests of leases whose processes live; with locks/gc held exclusively. Those of the dead are removed. */
-export const liveLeases = (layout: Layout): Digest[] =>
+/** Digests of leases whose processes live. `clear`, only with locks/gc held exclusively, removes those of the dead. */
+export const liveLeases = (layout: Layout, clear: boolean): Digest[] =>
   readdirSync(`${layout.root}/leases`)
     .filter((name) => name.startsWith('live-'))
     .flatMap((name) => {
@@ -127,7 +147,7 @@ export const liveLeases = (layout: Layout): Digest[] =>
       }
       try {
         if (tryFlock(fd, 'shared', path)) {
-          if (!layout.readonly) unlinkSync(path)
+          if (clear) unlinkSync(path)
           return []
         }
         return readFileSync(fd, 'utf8').split('\n').map(digestFromJson)

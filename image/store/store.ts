@@ -1,11 +1,14 @@
 /** The store of images: content-addressed blobs, unpacked layers, names, and leases on them. layout.ts has the picture. */
 import { homedir } from 'node:os'
 import { makeBlobs } from './blobs.ts'
+import { check } from './check.ts'
+import { collect } from './collect.ts'
 import { makeImages } from './images.ts'
 import { makeLayers } from './layers.ts'
 import { openLayout } from './layout.ts'
 import { keptLeases, makeLease, releaseLease } from './leases.ts'
 import { makeReferences } from './references.ts'
+import { usage } from './usage.ts'
 import type { Store, StoreOptions } from './types.ts'
 
 export type * from './types.ts'
@@ -26,14 +29,18 @@ export const openStore = (root: string, { readonly = false }: StoreOptions = {})
   const layout = openLayout(root, readonly)
   const blobs = makeBlobs(layout)
   const references = makeReferences(blobs)
+  const parts = { layout, blobs, references, images: makeImages(layout, blobs, references), layers: makeLayers(layout) }
   return {
     root: layout.root,
     readonly,
     blobs,
-    layers: makeLayers(layout),
-    images: makeImages(layout, blobs, references),
+    layers: parts.layers,
+    images: parts.images,
     lease: () => makeLease(layout),
     kept: () => keptLeases(layout),
     release: (owner) => releaseLease(layout, owner),
+    collect: (options = {}) => collect(parts, options),
+    usage: () => usage(parts),
+    check: (options = {}) => check(parts, options),
   }
 }

@@ -170,6 +170,93 @@ export interface KeptLease {
   readonly digests: readonly Digest[]
 }
 
+export interface CollectOptions {
+  /** What Images.remove and prune have released: goes at once. Everything else that nothing refers to goes when it is old. */
+  readonly released?: ReadonlySet<Digest>
+  /**
+   * Milliseconds after which what nothing refers to goes, counted from when it came; default a day. Until then the next try of a pull that
+   * was killed finds it, and another program that copies into the layout has the time to write its entry of index.json.
+   */
+  readonly age?: number
+  /** Whether the owner of a kept lease still exists; where it does not, the lease ends, unless it is younger than ten minutes. */
+  readonly ownerExists?: (owner: string) => boolean
+}
+
+export interface Collected {
+  readonly blobs: number
+  readonly layers: number
+  /** Partial blobs, and folders of layers that were never finished. */
+  readonly unfinished: number
+  /** On the disk. */
+  readonly bytes: number
+  /** Owners whose leases have ended because they do not exist. */
+  readonly owners: readonly string[]
+}
+
+export interface ImageUsage {
+  /** The names of one image. */
+  readonly images: readonly StoredImage[]
+  /** Bytes on the disk of its blobs and unpacked layers. */
+  readonly size: number
+  /** Of these, what no other image has. */
+  readonly unique: number
+  /** Owners of leases on it. */
+  readonly owners: readonly string[]
+}
+
+/** All in bytes on the disk (st_blocks), where nothing else is said. */
+export interface Usage {
+  readonly images: readonly ImageUsage[]
+  /** Number of images that containers use. */
+  readonly active: number
+  readonly blobs: number
+  readonly layers: number
+  /** Blobs on their way, and what is about to be deleted. */
+  readonly unfinished: number
+  /** What `image prune --all` would free. */
+  readonly reclaimable: number
+}
+
+export interface Finding {
+  /**
+   * `layout`: oci-layout or store.json; `index`: index.json; `entry`: one of its entries; `blob`, `layer`: damaged; `incomplete`: an
+   * image lacks a blob; `lease`: unreadable, or its owner is gone; `rubbish`: of processes that died, and what is not ours.
+   */
+  readonly kind: 'layout' | 'index' | 'entry' | 'blob' | 'incomplete' | 'layer' | 'lease' | 'rubbish'
+  /** Lower case, with the path or digest. */
+  readonly problem: string
+  readonly digest?: Digest
+  /** Images it belongs to, as they can be pulled: names, or `repository@digest`. */
+  readonly names: readonly string[]
+  /** What `repair` did. Undefined: it is as it was. */
+  readonly repaired?: 'removed' | 'fetched' | 'rewritten' | 'rebuilt'
+  /** Why repair could not, or what is to be done. */
+  readonly advice?: string
+}
+
+export interface CheckOptions {
+  readonly repair?: boolean
+  readonly signal?: AbortSignal
+  /** Bytes of blobs, then entries of layers, looked at so far. */
+  readonly onProgress?: (progress: { readonly phase: 'blobs' | 'layers'; readonly done: number; readonly total: number }) => void
+  /** Brings a blob into the store again, from one of these images. Its errors become advice. */
+  readonly fetch?: (descriptor: Descriptor, names: readonly string[]) => Promise<void>
+  /** Looks deeper into an unpacked layer, comparing it with its blob: what is wrong, or undefined. */
+  readonly compare?: (layer: Layer, signal?: AbortSignal) => Promise<string | undefined>
+  /** Layers that are mounted: they are not removed from under a container. */
+  readonly isMounted?: (key: Digest) => boolean
+  readonly ownerExists?: (owner: string) => boolean
+}
+
+export interface Checked {
+  readonly findings: readonly Finding[]
+  readonly blobs: number
+  readonly layers: number
+  readonly images: number
+  /** No finding but rubbish is left. */
+  readonly whole: boolean
+}
+
 export interface Store {
   readonly root: string
   readonly readonly: boolean
@@ -181,6 +268,11 @@ export interface Store {
   kept(): KeptLease[]
   /** Ends a kept lease. Idempotent. */
   release(owner: string): Promise<void>
+  /** Frees what nothing refers to. Safe beside pulls in other processes; locks last for moments. Throws `data-loss` if index.json or a lease is damaged. */
+  collect(options?: CollectOptions): Promise<Collected>
+  usage(): Promise<Usage>
+  /** Reads everything. With `repair` what is broken is removed and fetched again, and nothing that is whole is lost. */
+  check(options?: CheckOptions): Promise<Checked>
 }
 
 export interface StoreOptions {

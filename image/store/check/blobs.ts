@@ -1,0 +1,68 @@
+/** Blobs: each is what its name says, and nothing else is among them. */
+import { linkSync, lstatSync } from 'node:fs'
+import { isErrno } from '../../../runtime/sys/error.ts'
+import type { Digest } from '../../digest.ts'
+import { ageOf, found } from '../listing.ts'
+import type { Parts } from '../parts.ts'
+import { removeTree } from '../remove-tree.ts'
+import { toTrash } from '../trash.ts'
+import type { CheckOptions, Finding } from '../types.ts'
+import type { Report } from './findings.ts'
+import { verifyBlob } from './verify.ts'
+
+const HOUR = 3_600_000
+
+export interface CheckedBlobs {
+  readonly count: number
+  /** Problems of those that are damaged, repaired or not. */
+  readonly damaged: ReadonlyMap<Digest, string>
+}
+
+/** Removes what was looked at: if a whole blob has taken its place meanwhile, that is put back. */
+export const removeBlob = async ({ layout }: Parts, path: string, inode: number): Promise<void> => {
+  const trash = toTrash(layout, path)
+  if (trash === undefined) return
+  if (inode !== 0 && lstatSync(trash).ino !== inode)
+    try {
+      linkSync(trash, path)
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error
+    }
+  await removeTree(trash)
+}
+
+/**
+ * Damaged blobs are taken away when repairing, so that they can be fetched; findings of them are for the caller, who knows the images
+ * they belong to.
+ */
+export const checkBlobs = async (parts: Parts, report: Report, { signal, onProgress }: CheckOptions): Promise<CheckedBlobs> => {
+  const all = found(parts.layout, 'blobs')
+  const total = all.reduce((sum, { stat }) => sum + (stat.isFile() ? stat.size : 0), 0)
+  const damaged = new Map<Digest, string>()
+  let [done, count] = [0, 0]
+  const onBytes = (bytes: number): void => {
+    done += bytes
+    onProgress?.({ phase: 'blobs', done, total })
+  }
+  for (const { path, digest, stat } of all) {
+    if (digest === undefined) {
+      const finding: Finding = { kind: 'rubbish', problem: `${path} is no blob`, names: [] }
+      // another tool may be about to give it its name
+      if (ageOf(stat) < HOUR) report.add({ ...finding, advice: 'it is new: if no other tool writes into the store, remove it' })
+      else await report.mend(finding, async () => remove(parts, path))
+      continue
+    }
+    const verdict = await verifyBlob(path, digest, { onBytes, ...(signal === undefined ? {} : { signal }) })
+    if (verdict === undefined) continue
+    count++
+    if (verdict.problem === undefined) continue
+    damaged.set(digest, verdict.problem)
+    if (report.repair) await removeBlob(parts, path, verdict.inode)
+  }
+  return { count: count - damaged.size, damaged }
+}
+
+const remove = async (parts: Parts, path: string): Promise<Finding['repaired']> => {
+  await removeBlob(parts, path, 0)
+  return 'removed'
+}
