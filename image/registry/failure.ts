@@ -77,8 +77,10 @@ const STATUSES: Readonly<Record<number, Row>> = {
     hint: ({ endpoint, thing }) => `there is no ${thing} in repository ${endpoint.repository} of ${endpoint.registry}: check the name`,
   },
   405: { kind: 'unsupported', hint: () => 'the registry does not know this request' },
+  408: { kind: 'unavailable', hint: later },
   413: { kind: 'resource-exhausted', hint: () => 'the registry, or a proxy before it, takes nothing as large' },
   416: { kind: 'data-loss', hint: () => 'the registry has fewer bytes of it than the manifest says' },
+  425: { kind: 'unavailable', hint: later },
   429: { kind: 'resource-exhausted', hint: () => 'the registry wants fewer requests: log in, or try again later' },
   503: { kind: 'unavailable', hint: later },
 }
@@ -89,6 +91,9 @@ const rowOf = (status: number): Row =>
   (status >= 500
     ? { kind: 'unavailable', hint: later }
     : { kind: 'failed-precondition', hint: () => 'no such answer was expected: check that this is a container registry' })
+
+/** Where a registry redirects to, no login of ours is of use. */
+const ELSEWHERE: Row = { kind: 'unavailable', hint: () => 'it refuses what the registry allows: try again later' }
 
 interface Told {
   readonly code?: string | undefined
@@ -125,7 +130,8 @@ export const answered = (status: number, { code, message }: Told): string =>
 /** The error for an answer that is none of those wanted; `body` is the beginning of the answer’s. */
 export const refusal = (asked: Asked, status: number, body: string, circumstances: Circumstances = {}): RegistryError => {
   const told = errorOf(body)
-  const { kind, hint } = rowOf(status)
+  const elsewhere = circumstances.by !== undefined && (status === 401 || status === 403)
+  const { kind, hint } = elsewhere ? ELSEWHERE : rowOf(status)
   const { endpoint, thing } = asked
   const by = circumstances.by === undefined ? endpoint.registry : `${circumstances.by}, where it redirects to,`
   return new RegistryError(

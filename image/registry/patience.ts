@@ -5,7 +5,7 @@ import { backOff, sleep } from './wait.ts'
 export interface Trouble {
   /** What is thrown if this was the last try. */
   readonly error: Error
-  /** Throw it if it is not the first failure. */
+  /** Throw it if it is not the first of its kind. */
   readonly once?: boolean | undefined
   /** Milliseconds that the registry asked to wait. */
   readonly wait?: number | undefined
@@ -17,6 +17,7 @@ export class Patience {
   readonly #name: string
   readonly #signal: AbortSignal | undefined
   #failures = 0
+  #onces = 0
   #bytes = 0
 
   constructor(limits: Limits, name: string, signal: AbortSignal | undefined, tries = limits.tries) {
@@ -37,11 +38,13 @@ export class Patience {
     if (this.#bytes < this.#limits.progress) return
     this.#bytes = 0
     this.#failures = 0
+    this.#onces = 0
   }
 
   /** Waits for the time of the next try; throws the error if there is to be none. */
   async failed({ error, once, wait }: Trouble): Promise<void> {
-    if (++this.#failures >= this.#tries || (once === true && this.#failures > 1)) throw error
+    if (once === true) this.#onces++
+    if (++this.#failures >= this.#tries || this.#onces > 1) throw error
     this.#bytes = 0
     await sleep(Math.max(wait ?? 0, backOff(this.#failures, this.#limits)), this.#signal, this.#name)
   }
