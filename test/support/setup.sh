@@ -22,6 +22,7 @@ packages='
 /bin/ip                               iproute2
 /bin/ps                               procps
 /usr/lib/*/libseccomp.so.2            libseccomp2
+/usr/lib/*/libnftables.so.1           libnftables1
 /usr/bin/docker-registry              docker-registry
 /usr/bin/skopeo                       skopeo
 /usr/bin/umoci                        umoci

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import test from 'node:test'
 import * as capability from '../../runtime/sys/abi/capability.ts'
 import * as fcntl from '../../runtime/sys/abi/fcntl.ts'
+import * as inet from '../../runtime/sys/abi/inet.ts'
 import * as ioctl from '../../runtime/sys/abi/ioctl.ts'
 import * as ioprio from '../../runtime/sys/abi/ioprio.ts'
 import * as keyctl from '../../runtime/sys/abi/keyctl.ts'
@@ -116,6 +117,11 @@ const HEADERS: Readonly<Record<string, Header>> = {
     constants: ioctl,
     includes: ['asm/termbits.h', 'asm/termios.h', 'asm/ioctls.h', 'linux/nsfs.h', 'linux/sockios.h', 'linux/if.h', 'linux/fs.h'],
     layouts: { WINSIZE: 'struct winsize', TERMIOS: 'struct termios', IFREQ: 'struct ifreq' },
+  },
+  inet: {
+    constants: inet,
+    includes: ['linux/in.h', 'linux/in6.h'],
+    layouts: { SOCKADDR_IN: 'struct sockaddr_in', SOCKADDR_IN6: 'struct sockaddr_in6' },
   },
   poll: {
     constants: poll,
