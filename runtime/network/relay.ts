@@ -57,6 +57,7 @@ export const relayProgram = (arch: Arch, targets: readonly (RelayTarget | undefi
   const end = FIRST + targets.length
   p.call('close_range', [end, 0xffffffff, 0])
   p.call('setsid', [], { tolerate: ['EPERM'] })
+  p.call('chdir', ['/'])
   p.call('prctl', [PR_SET_NAME, p.string(NAME)])
   // its children need nobody who waits for them
   p.call('rt_sigaction', [SIGNALS.SIGCHLD, p.words([SIG_IGN, 0, 0, 0]), 0, SIGSET_SIZE])
