@@ -55,9 +55,8 @@ export class LayerTree {
   }
 
   /** An entry of the layer; a second one for the same path replaces the first, as when a tar archive is unpacked. */
-  add(path: string, layer: number, attributes: Attributes, hash?: Uint8Array): Version {
-    const node = this.paths.add(path)
-    return this.set(node, layer, attributes, 0, hash)
+  add(path: string, layer: number, attributes: Attributes): Version {
+    return this.set(this.paths.add(path), layer, attributes, 0)
   }
 
   addHardLink(path: string, layer: number, target: string): Version {
@@ -165,7 +164,7 @@ export class LayerTree {
     this.hashes.set(hash.subarray(0, HASH), version * HASH)
   }
 
-  private set(node: Node, layer: number, attributes: Attributes, flags: number, hash?: Uint8Array): Version {
+  private set(node: Node, layer: number, attributes: Attributes, flags: number): Version {
     if (node === ROOT && attributes.kind !== DIRECTORY) throw new WherryError('invalid-argument', 'the root folder of a layer is no folder')
     this.imply(node, layer)
     let version = this.at(node, layer)
@@ -191,8 +190,7 @@ export class LayerTree {
     this.targets[version] = target.length === 0 ? 0 : this.texts.put(target)
     this.xattrLengths[version] = xattrs.length
     this.xattrs[version] = xattrs.length === 0 ? 0 : this.texts.put(xattrs)
-    if (hash !== undefined) this.setHash(version, hash)
-    else if (this.hashes.length > version * HASH) this.hashes.fill(0, version * HASH, (version + 1) * HASH)
+    if (this.hashes.length > version * HASH) this.hashes.fill(0, version * HASH, (version + 1) * HASH)
     return version
   }
 
