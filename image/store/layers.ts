@@ -14,9 +14,9 @@ import { takeCensus } from './census.ts'
 import { guard, guardAsync } from './errors.ts'
 import { syncFolder, writeWhole } from './files.ts'
 import { tryFlock, unlock, until } from './flock.ts'
-import { digestFromJson } from './json.ts'
 import { type LayerRecord, readRecord, writeRecord } from './layer-record.ts'
 import { algorithmFolder, type Layout, layerPath, mustWrite } from './layout.ts'
+import { found } from './listing.ts'
 import { removeTree } from './remove-tree.ts'
 import { toTrash } from './trash.ts'
 import type { Layer, LayerFacts, LayerIdentity, LayerIngest, Layers, WaitOptions } from './types.ts'
@@ -165,18 +165,14 @@ const begin = async (layout: Layout, identity: LayerIdentity, { signal, onWait }
   }
 }
 
-/** Keys by the names of their folders. */
-const list = ({ root }: Layout): Digest[] =>
-  readdirSync(`${root}/layers`)
-    .filter((algorithm) => !algorithm.startsWith('tmp-'))
-    .flatMap((algorithm) => readdirSync(`${root}/layers/${algorithm}`).map((encoded) => digestFromJson(`${algorithm}:${encoded}`)))
-    .filter((key) => key !== undefined)
-
 export const makeLayers = (layout: Layout): Layers => ({
   find: (identity) => guard(`store ${layout.root}: looking for layer ${identity.diffID}`, () => find(layout, identity)),
   async begin(identity, options = {}) {
     mustWrite(layout)
     return await guardAsync(`store ${layout.root}: beginning layer ${identity.chainID}`, () => begin(layout, identity, options))
   },
-  list: () => guard(`store ${layout.root}: listing layers`, () => list(layout)),
+  list: () =>
+    guard(`store ${layout.root}: listing layers`, () =>
+      found(layout, 'layers').flatMap(({ digest }) => (digest === undefined ? [] : [digest])),
+    ),
 })

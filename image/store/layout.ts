@@ -14,7 +14,7 @@
  * Everything is 0700 and 0600. Blobs too: who may not enter the root cannot read them anyway, and root, and whoever runs skopeo or
  * umoci as the store's owner, can; but should somebody open up the root one day, nothing below it is open with it.
  */
-import { chmodSync, linkSync, lstatSync, mkdirSync, readFileSync, realpathSync, unlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, readFileSync, realpathSync, unlinkSync, writeFileSync } from 'node:fs'
 import { WherryError } from '../../runtime/errors.ts'
 import { isErrno } from '../../runtime/sys/error.ts'
 import { algorithmOf, type Digest, encodedOf } from '../digest.ts'
@@ -70,7 +70,7 @@ const checkFolder = (path: string, readonly: boolean): void => {
       'failed-precondition',
       `store: ${path} is ${stat.isSymbolicLink() ? 'a symbolic link' : 'not a folder'}: put a folder there, or bind-mount one`,
     )
-  if (stat.uid !== process.geteuid!())
+  if (stat.uid !== process.geteuid!() && !(readonly && stat.uid === 0))
     throw new WherryError(
       'permission-denied',
       `store: ${path} belongs to user ${stat.uid}: run as that user, or choose a store of your own with --root`,
@@ -138,6 +138,7 @@ const makeFile = (layout: Layout, name: string, text: string): void => {
 export const openLayout = (root: string, readonly: boolean): Layout =>
   guard(`store ${root}`, () => {
     if (!readonly) mkdirSync(root, { recursive: true, mode: 0o700 })
+    if (readonly && !existsSync(`${root}/oci-layout`)) throw new WherryError('not-found', `there is no store at ${root}`)
     const layout: Layout = { root: realpathSync(root), readonly }
     checkFolder(layout.root, readonly)
     const version = versionIn(readIfThere(`${layout.root}/store.json`))
@@ -147,8 +148,9 @@ export const openLayout = (root: string, readonly: boolean): Layout =>
         `store ${root} is of version ${version}, this program knows ${VERSION}: use the newer program, or another --root`,
       )
     for (const folder of FOLDERS) {
-      if (!readonly) makeFolder(`${layout.root}/${folder}`)
-      checkFolder(`${layout.root}/${folder}`, readonly)
+      const path = `${layout.root}/${folder}`
+      if (!readonly) makeFolder(path)
+      if (!readonly || existsSync(path)) checkFolder(path, readonly)
     }
     if (!readonly) for (const [name, text] of Object.entries(MARKERS)) makeFile(layout, name, text)
     return layout

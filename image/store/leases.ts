@@ -7,7 +7,7 @@
  * A digest is added, and a lease made, with locks/gc held shared: while a collection, which has it exclusively, looks at leases
  * and takes things away, none can be added. So whoever adds first and looks then sees what stays.
  */
-import { closeSync, constants, lstatSync, openSync, readdirSync, readFileSync, rmSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, lstatSync, openSync, readFileSync, rmSync, unlinkSync } from 'node:fs'
 import { WherryError } from '../../runtime/errors.ts'
 import { isErrno } from '../../runtime/sys/error.ts'
 import type { Digest } from '../digest.ts'
@@ -16,6 +16,7 @@ import { syncFolder, unique, writeAll, writeWhole } from './files.ts'
 import { tryFlock, unlock, until, withLock } from './flock.ts'
 import { digestFromJson, listIn, parseObject, stringIn } from './json.ts'
 import { type Layout, lockPath, mustWrite, temporaryPath } from './layout.ts'
+import { namesIn } from './listing.ts'
 import type { KeptLease, Lease } from './types.ts'
 
 const VERSION = 1
@@ -83,9 +84,8 @@ const parseKept = (text: string, owner: string): KeptLease | undefined => {
 
 /** Per owner, undefined where it cannot be read. */
 export const readKept = ({ root }: Layout): { owner: string; path: string; lease: KeptLease | undefined }[] =>
-  readdirSync(`${root}/leases`)
+  namesIn(`${root}/leases`)
     .filter((name) => name.startsWith('kept-'))
-    .sort()
     .flatMap((name) => {
       const path = `${root}/leases/${name}`
       const owner = name.slice('kept-'.length)
@@ -116,14 +116,13 @@ const YOUNG = 600_000
 
 /** Owners of kept leases, readable or not, that do not exist and had the time to. */
 export const deadOwners = ({ root }: Layout, ownerExists: (owner: string) => boolean): string[] =>
-  readdirSync(`${root}/leases`)
+  namesIn(`${root}/leases`)
     .filter((name) => name.startsWith('kept-'))
     .flatMap((name) => {
       const stat = lstatSync(`${root}/leases/${name}`, { throwIfNoEntry: false })
       const owner = name.slice('kept-'.length)
       return stat === undefined || Date.now() - stat.mtimeMs < YOUNG || ownerExists(owner) ? [] : [owner]
     })
-    .sort()
 
 export const releaseLease = (layout: Layout, owner: string): Promise<void> => {
   mustWrite(layout)
@@ -134,7 +133,7 @@ export const releaseLease = (layout: Layout, owner: string): Promise<void> => {
 
 /** Digests of leases whose processes live. `clear`, only with locks/gc held exclusively, removes those of the dead. */
 export const liveLeases = (layout: Layout, clear: boolean): Digest[] =>
-  readdirSync(`${layout.root}/leases`)
+  namesIn(`${layout.root}/leases`)
     .filter((name) => name.startsWith('live-'))
     .flatMap((name) => {
       const path = `${layout.root}/leases/${name}`
