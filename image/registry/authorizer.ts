@@ -19,8 +19,28 @@ type Scheme = { readonly scheme: 'basic' } | { readonly scheme: 'bearer'; readon
 /** What of a challenge’s scopes we ask for; a registry has a handful. */
 const MOST_SCOPES = 20
 
-const union = (known: readonly string[], challenged: string | undefined): readonly string[] =>
-  [...new Set([...known, ...(challenged ?? '').split(' ').filter((scope) => scope !== '')])].slice(0, MOST_SCOPES)
+/** `repository:library/alpine:pull,push` in its parts; names may have colons (a port), actions have none. */
+const split = (scope: string): readonly [string, readonly string[]] => {
+  const colon = scope.lastIndexOf(':')
+  return colon < 0 ? [scope, []] : [scope.slice(0, colon), scope.slice(colon + 1).split(',')]
+}
+
+/** All that is in one of them, a resource once. The same list, if the challenge asks for no more than is known. */
+const union = (known: readonly string[], challenged: string | undefined): readonly string[] => {
+  const actions = new Map(known.map(split))
+  let more = false
+  for (const [resource, wanted] of (challenged ?? '')
+    .split(' ')
+    .filter((scope) => scope !== '')
+    .map(split)) {
+    const had = actions.get(resource)
+    if (had !== undefined && wanted.every((action) => had.includes(action))) continue
+    more = true
+    actions.set(resource, [...new Set([...(had ?? []), ...wanted])])
+  }
+  if (!more) return known
+  return [...actions].slice(0, MOST_SCOPES).map(([resource, list]) => (list.length === 0 ? resource : `${resource}:${list.join(',')}`))
+}
 
 /** The better of what is offered and known. */
 const choose = (challenges: readonly Challenge[]): { scheme: Scheme; scope?: string | undefined } | undefined => {
@@ -82,7 +102,7 @@ export class Authorizer {
       return credentials !== undefined && 'password' in credentials && attempt.used?.startsWith('Basic ') !== true
     }
     const scopes = union(attempt.scopes, chosen.scope)
-    const more = scopes.length > attempt.scopes.length
+    const more = scopes !== attempt.scopes
     attempt.scopes = scopes
     // a token of before may have run out or been withdrawn; one got for this very request will not get better
     return more || attempt.token === undefined || attempt.token.obtained < attempt.begun

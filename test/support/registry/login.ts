@@ -10,6 +10,8 @@ export interface User {
 
 export type Login = NonNullable<RegistryServerOptions['login']>
 
+const never = (): Promise<never> => Promise.reject(new Error('there is nothing behind the token server'))
+
 const encode = ({ username, password }: User): string => `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 
 /** RFC 7617. */
@@ -40,6 +42,8 @@ export interface TokenServer {
   /** Those handed out are good no longer. */
   withdraw(): void
   on(misbehaviour: Misbehaviour, times?: number): void
+  /** It behaves again; the records are emptied. */
+  behave(): void
   close(): Promise<void>
 }
 
@@ -73,7 +77,7 @@ export const startTokenServer = async (options: TokenServerOptions): Promise<Tok
   }
 
   const server = await startRegistry(options.tls === undefined ? {} : { tls: options.tls })
-  server.on('/token', async (exchange) => {
+  const answer: Misbehaviour = async (exchange) => {
     if (exchange.method === 'POST') {
       const form = new URLSearchParams((await exchange.body()).toString())
       if (
@@ -90,7 +94,8 @@ export const startTokenServer = async (options: TokenServerOptions): Promise<Tok
     const { authorization } = exchange.request.headers
     if (authorization !== undefined && authorization !== encode(user)) return failure(401, 'UNAUTHORIZED', 'incorrect username or password')
     return grant(exchange.query.getAll('scope'), authorization !== undefined)
-  })
+  }
+  server.on('/token', answer)
 
   const login: Login = async (exchange) => {
     const wanted = scopeOf(exchange)
@@ -112,7 +117,15 @@ export const startTokenServer = async (options: TokenServerOptions): Promise<Tok
       return issued
     },
     withdraw: () => tokens.clear(),
-    on: (misbehaviour, times) => server.on({ path: '/token', ...(times === undefined ? {} : { times }) }, misbehaviour),
+    // what is normal there is not the registry’s
+    on: (misbehaviour, times) =>
+      server.on({ path: '/token', ...(times === undefined ? {} : { times }) }, (exchange) =>
+        misbehaviour(exchange, async () => answer(exchange, never)),
+      ),
+    behave: () => {
+      server.behave()
+      server.on('/token', answer)
+    },
     close: () => server.close(),
   }
 }
