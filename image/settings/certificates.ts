@@ -50,6 +50,28 @@ const folders = (around: Surroundings): readonly string[] => [
   join(around.etc, 'docker', 'certs.d'),
 ]
 
+const namesIn = (folder: string): readonly string[] | undefined => {
+  try {
+    return readdirSync(folder).sort()
+  } catch (cause) {
+    if (isErrno(cause, 'ENOENT', 'ENOTDIR')) return undefined
+    throw fileError(folder, 'read', cause)
+  }
+}
+
+const certificatesOf = (folder: string, names: readonly string[]): Certificates => {
+  const authorities = names.filter((name) => name.endsWith('.crt')).map((name) => readPem(join(folder, name)))
+  const client = clientOf(folder, names)
+  return { folder, authorities, ...(client === undefined ? {} : { client }) }
+}
+
+/** `--cert-dir`. Throws `not-found` for what is no folder, and as `certificatesFor`. */
+export const certificatesIn = (folder: string): Certificates => {
+  const names = namesIn(folder)
+  if (names === undefined) throw new WherryError('not-found', `${folder}: there is no such folder of certificates`)
+  return certificatesOf(folder, names)
+}
+
 /**
  * For a registry as parseReference or parseDomain give it: `localhost:5000`. Undefined if it has no folder.
  * Throws `not-found` for half a pair, `invalid-argument` for what is not PEM.
@@ -57,16 +79,8 @@ const folders = (around: Surroundings): readonly string[] => [
 export const certificatesFor = (domain: string, around: Surroundings = surroundings()): Certificates | undefined => {
   for (const parent of folders(around)) {
     const folder = join(parent, domain)
-    let names: string[]
-    try {
-      names = readdirSync(folder).sort()
-    } catch (cause) {
-      if (isErrno(cause, 'ENOENT', 'ENOTDIR')) continue
-      throw fileError(folder, 'read', cause)
-    }
-    const authorities = names.filter((name) => name.endsWith('.crt')).map((name) => readPem(join(folder, name)))
-    const client = clientOf(folder, names)
-    return { folder, authorities, ...(client === undefined ? {} : { client }) }
+    const names = namesIn(folder)
+    if (names !== undefined) return certificatesOf(folder, names)
   }
   return undefined
 }

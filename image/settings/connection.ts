@@ -1,7 +1,7 @@
 /** All that settings say of reaching an image’s registry, as image/registry takes it. */
 import type { Reference } from '../reference.ts'
 import type { Credentials, Endpoint as RegistryEndpoint, RegistryOptions, TlsSettings } from '../registry/options.ts'
-import { certificatesFor } from './certificates.ts'
+import { certificatesFor, certificatesIn } from './certificates.ts'
 import { type AuthOptions, credentialsFor, type StoredCredentials } from './credentials.ts'
 import { type Endpoint, endpointsFor, pushEndpointFor, type Registries } from './registries.ts'
 import { surroundings } from './surroundings.ts'
@@ -11,6 +11,8 @@ export interface ConnectionOptions extends AuthOptions {
   /** `--tls-verify`: true insists, false lets plain HTTP and any certificate do, left out: as registries.conf says. */
   readonly tlsVerify?: boolean
   readonly direction?: 'pull' | 'push'
+  /** `--cert-dir`: in the place of the folders that are looked at for each registry. */
+  readonly certDir?: string
 }
 
 export const revealed = ({ kind, username, secret }: StoredCredentials): Credentials =>
@@ -18,8 +20,9 @@ export const revealed = ({ kind, username, secret }: StoredCredentials): Credent
     ? { username, password: secret.reveal() }
     : { identityToken: secret.reveal(), ...(username === '' ? {} : { username }) }
 
-export const tlsFor = (domain: string, options: AuthOptions = {}): TlsSettings | undefined => {
-  const found = certificatesFor(domain, options.around ?? surroundings())
+export const tlsFor = (domain: string, options: AuthOptions & Pick<ConnectionOptions, 'certDir'> = {}): TlsSettings | undefined => {
+  const { certDir, around = surroundings() } = options
+  const found = certDir === undefined ? certificatesFor(domain, around) : certificatesIn(certDir)
   if (found === undefined) return undefined
   const { authorities, client } = found
   return { ca: authorities, ...(client === undefined ? {} : { cert: client.certificate, key: client.key.reveal() }) }
