@@ -29,6 +29,7 @@ export interface RootfsRequest {
 
 /** Above the descriptors that init has open while it makes the mount: sources of bind mounts and devices among them. */
 const ROOM = 64
+const NOWHERE = -1
 
 const isIdentity = (mappings: readonly LinuxIDMapping[]): boolean => mappings.every(({ containerID, hostID }) => containerID === hostID)
 
@@ -66,16 +67,19 @@ const openFor = async ({ rootfs, spec, keep, folder }: RootfsRequest & { rootfs:
   return keep(await openRootfs(idmapFor(rootfs, spec), { folder }))
 }
 
-/** Who may not mount has init do it, in the container's user namespace. */
+/** Who may not mount has init do it, in the container's user namespace. If nothing is to be made, a mount's number stands for it. */
 const planFor = async ({
-  rootfs,
+  rootfs: given,
   spec,
   descriptors,
   real,
   privileged,
 }: RootfsRequest & { rootfs: RootfsDescription }): Promise<GivenRootfs> => {
-  const { checkRootfs, prepareRootfs } = await import('../rootfs/open.ts')
-  checkRootfs(rootfs)
+  const { checkedRootfs, prepareRootfs } = await import('../rootfs/open.ts')
+  const rootfs = checkedRootfs(given)
+  const style = rootfs.style ?? (privileged && inInitialUserNamespace() ? 'trusted' : 'user')
+  const view = mergedView(rootfs, style)
+  if (privileged) return { plan: descriptors.add(NOWHERE), view }
   if (rootfs.idmap !== undefined)
     throw new InvalidField('rootfs.idmap', 'cannot be had without privileges: the layers’ ids must be those of the user namespace')
   if (real && !(spec.linux.namespaces ?? []).some(({ type }) => type === 'user'))
@@ -84,9 +88,7 @@ const planFor = async ({
       'a root filesystem of layers can be mounted by root, or in a user namespace: give the container one (linux.namespaces)',
     )
   if (real) prepareRootfs(rootfs)
-  const style = rootfs.style ?? (privileged && inInitialUserNamespace() ? 'trusted' : 'user')
-  const from = descriptors.end + (spec.mounts ?? []).length + (spec.linux.devices ?? []).length + ROOM
-  const view = mergedView(rootfs, style)
+  const from = descriptors.end + 2 * (spec.mounts ?? []).length + (spec.linux.devices ?? []).length + ROOM
   return { plan: { description: rootfs, style, from }, view }
 }
 

@@ -1,5 +1,5 @@
 /** What can be wrong with a description by itself, before anything is looked at. */
-import { dirname, isAbsolute, normalize } from 'node:path'
+import { dirname, isAbsolute, resolve } from 'node:path'
 import { InvalidField } from '../errors.ts'
 import type { RootfsDescription } from './types.ts'
 
@@ -30,9 +30,9 @@ const CHECKS: readonly Check[] = [
   ({ lowers }) => {
     const seen = new Map<string, number>()
     for (const [index, path] of lowers.entries()) {
-      const first = seen.get(normalize(path))
+      const first = seen.get(resolve(path))
       if (first !== undefined) throw new InvalidField(`rootfs.lowers[${index}]`, `is the same folder as lowers[${first}]: ${path}`)
-      seen.set(normalize(path), index)
+      seen.set(resolve(path), index)
     }
   },
   ({ upper, work }) => {
@@ -41,7 +41,7 @@ const CHECKS: readonly Check[] = [
     if (upper === undefined || work === undefined) return
     checkPath(upper, 'rootfs.upper')
     checkPath(work, 'rootfs.work')
-    if (normalize(upper) === normalize(work) || dirname(normalize(upper)) !== dirname(normalize(work)))
+    if (resolve(upper) === resolve(work) || dirname(resolve(upper)) !== dirname(resolve(work)))
       throw new InvalidField('rootfs.work', `must be a folder beside upper: ${work} is not beside ${upper}`)
   },
   ({ upper, volatile, size }) => {
@@ -52,7 +52,13 @@ const CHECKS: readonly Check[] = [
   },
 ]
 
-/** Throws InvalidField. */
-export const checkRootfs = (description: RootfsDescription): void => {
+/** Its paths without a slash at the end, which would have a symbolic link followed. Throws InvalidField. */
+export const checkedRootfs = (description: RootfsDescription): RootfsDescription => {
   for (const check of CHECKS) check(description)
+  const { lowers, upper, work, ...others } = description
+  return {
+    ...others,
+    lowers: lowers.map((path) => resolve(path)),
+    ...(upper === undefined || work === undefined ? {} : { upper: resolve(upper), work: resolve(work) }),
+  }
 }

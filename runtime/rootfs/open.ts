@@ -5,7 +5,7 @@ import { InvalidField } from '../errors.ts'
 import { AT_EMPTY_PATH } from '../sys/abi/fcntl.ts'
 import { MOUNT_ATTR_RDONLY, MOUNT_ATTR_SIZE_VER0 } from '../sys/abi/mount.ts'
 import { syscall } from '../sys/syscall.ts'
-import { checkRootfs } from './check.ts'
+import { checkedRootfs } from './check.ts'
 import { diagnosed, notWritable } from './diagnose.ts'
 import { bindHere, mountAttr, overlayHere } from './direct.ts'
 import { overlayByHelper } from './helper.ts'
@@ -60,7 +60,7 @@ const mountIt = async (description: RootfsDescription, style: OverlayStyle, opti
   }
 }
 
-export { checkRootfs } from './check.ts'
+export { checkedRootfs } from './check.ts'
 
 const ST_RDONLY = 1
 
@@ -72,11 +72,10 @@ const isReadonly = (fd: number): boolean => {
 }
 
 /**
- * What comes before the mount: the description is checked, the upper and the work folder are made if they are missing, their size
+ * What comes before the mount of a checked description: the upper and the work folder are made if they are missing, their size
  * is limited, and what a volatile container has left is judged.
  */
 export const prepareRootfs = (description: RootfsDescription): Prepared => {
-  checkRootfs(description)
   const { upper, work, size, volatile } = description
   const prepared = prepareUpper(description)
   if (upper === undefined || work === undefined) return prepared
@@ -96,7 +95,8 @@ export const prepareRootfs = (description: RootfsDescription): Prepared => {
  * away again after a failure. Throws InvalidField, WherryError (not-found: a layer; unsupported: the upper folder's file system;
  * failed-precondition: an upper folder that a power cut may have torn) or SyscallError.
  */
-export const openRootfs = async (description: RootfsDescription, options: OpenOptions): Promise<number> => {
+export const openRootfs = async (given: RootfsDescription, options: OpenOptions): Promise<number> => {
+  const description = checkedRootfs(given)
   const prepared = prepareRootfs(description)
   const { upper } = description
   try {
@@ -105,7 +105,8 @@ export const openRootfs = async (description: RootfsDescription, options: OpenOp
     closeSync(fd)
     throw notWritable(upper)
   } catch (error) {
+    const cause = diagnosed(error, description)
     prepared.undo()
-    throw diagnosed(error, description)
+    throw cause
   }
 }
