@@ -1,6 +1,7 @@
 /** Content addresses: OCI image-spec descriptor.md, "Digests". */
 import { createHash, type Hash } from 'node:crypto'
 import { WherryError } from '../runtime/errors.ts'
+import { quoted } from './spec/printable.ts'
 
 declare const checked: unique symbol
 
@@ -16,17 +17,14 @@ const LENGTHS: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha512:
 export const parseDigest = (text: string, what = 'digest'): Digest => {
   const [, algorithm, encoded] = /^([a-z0-9]+(?:[.+_-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)$/.exec(text) ?? []
   if (algorithm === undefined || encoded === undefined)
-    throw new WherryError(
-      'invalid-argument',
-      `${what}: ${JSON.stringify(text.slice(0, 200))} is no digest: sha256: and 64 hexadecimal digits are wanted`,
-    )
+    throw new WherryError('invalid-argument', `${what}: ${quoted(text, 200)} is no digest: sha256: and 64 hexadecimal digits are wanted`)
   if (!Object.hasOwn(LENGTHS, algorithm))
     throw new WherryError('unsupported', `${what}: digest algorithm ${algorithm} is not supported: sha256 and sha512 are`)
   const length = LENGTHS[algorithm as DigestAlgorithm]
   if (encoded.length !== length || !/^[0-9a-f]+$/.test(encoded))
     throw new WherryError(
       'invalid-argument',
-      `${what}: ${JSON.stringify(text.slice(0, 200))} is not ${length} lower-case hexadecimal digits behind ${algorithm}:`,
+      `${what}: ${quoted(text, 200)} is not ${length} lower-case hexadecimal digits behind ${algorithm}:`,
     )
   return text as Digest
 }

@@ -6,6 +6,7 @@
 import { isIPv6 } from 'node:net'
 import { WherryError } from '../runtime/errors.ts'
 import { type Digest, parseDigest } from './digest.ts'
+import { quoted } from './spec/printable.ts'
 
 export const DEFAULT_DOMAIN = 'docker.io'
 export const DEFAULT_TAG = 'latest'
@@ -37,7 +38,7 @@ const PORT = /^[0-9]{1,5}$/
 const STRANGE = /[^!-~]/u
 const ID = /^(?:sha256:)?[0-9a-f]{64}$|^sha512:[0-9a-f]{128}$/
 
-const show = (text: string): string => JSON.stringify(text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text)
+const show = (text: string): string => quoted(text, SHOWN)
 
 type Fail = (problem: string) => WherryError
 

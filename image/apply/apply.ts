@@ -8,6 +8,7 @@ import { signalNumber } from '../../runtime/sys/abi/signal.ts'
 import type { ContainerConfig, Healthcheck } from '../spec/types.ts'
 import { type Change, mergeEnv, withDefault } from './environment.ts'
 import { type ExposedPort, parsePort } from './ports.ts'
+import { quoted } from '../spec/printable.ts'
 
 export interface Overrides {
   /** Drops the image’s Cmd as well. Empty: no entrypoint. */
@@ -57,27 +58,22 @@ const CONTROL = /\p{Cc}/u
 
 /** As the kernel would see it from a root without links; the links are resolved when it is opened. */
 const inRoot = (path: string, what: string): string => {
-  if (CONTROL.test(path)) throw new WherryError('invalid-argument', `${what} ${JSON.stringify(path.slice(0, 200))}: has control characters`)
+  if (CONTROL.test(path)) throw new WherryError('invalid-argument', `${what} ${quoted(path, 200)}: has control characters`)
   const clean = posix.join('/', path)
   return clean.length > 1 ? clean.replace(/\/+$/, '') : clean
 }
 
 const volume = (path: string): string => {
-  if (!path.startsWith('/'))
-    throw new WherryError('invalid-argument', `volume ${JSON.stringify(path.slice(0, 200))} of the image: the path is not absolute`)
+  if (!path.startsWith('/')) throw new WherryError('invalid-argument', `volume ${quoted(path, 200)} of the image: the path is not absolute`)
   const clean = inRoot(path, 'volume')
-  if (clean === '/')
-    throw new WherryError('invalid-argument', `volume ${JSON.stringify(path.slice(0, 200))} of the image: would be the root itself`)
+  if (clean === '/') throw new WherryError('invalid-argument', `volume ${quoted(path, 200)} of the image: would be the root itself`)
   return clean
 }
 
 const signal = (text: string): number => {
   const number = signalNumber(text)
   if (number === undefined)
-    throw new WherryError(
-      'invalid-argument',
-      `stop signal ${JSON.stringify(text.slice(0, 80))}: is no signal (SIGTERM, TERM, 15, SIGRTMIN+3)`,
-    )
+    throw new WherryError('invalid-argument', `stop signal ${quoted(text)}: is no signal (SIGTERM, TERM, 15, SIGRTMIN+3)`)
   return number
 }
 

@@ -1,5 +1,6 @@
 /** `Env` of an image’s config and what is changed in it; environ(7). */
 import { WherryError } from '../../runtime/errors.ts'
+import { quoted } from '../spec/printable.ts'
 
 /** Where an image says nothing: docker’s. */
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -14,8 +15,9 @@ export const parseVariable = (text: string, outer: Readonly<Record<string, strin
   const equals = text.indexOf('=')
   const name = equals < 0 ? text : text.slice(0, equals)
   if (name === '' || text.includes('\0'))
-    throw new WherryError('invalid-argument', `variable ${JSON.stringify(text.slice(0, 80))}: wanted is NAME=value or NAME`)
-  return [name, equals < 0 ? outer[name] : text.slice(equals + 1)]
+    throw new WherryError('invalid-argument', `variable ${quoted(text)}: wanted is NAME=value or NAME`)
+  if (equals >= 0) return [name, text.slice(equals + 1)]
+  return [name, Object.hasOwn(outer, name) ? outer[name] : undefined]
 }
 
 const nameOf = (entry: string): string => entry.slice(0, entry.indexOf('='))

@@ -1,5 +1,6 @@
 /** `ExposedPorts` of an image’s config, and `--expose`: `8080`, `80/tcp`, `8000-8010/udp`. */
 import { WherryError } from '../../runtime/errors.ts'
+import { quoted } from '../spec/printable.ts'
 
 export type Protocol = 'tcp' | 'udp' | 'sctp'
 
@@ -17,7 +18,7 @@ const MOST = 65535
 /** Throws `invalid-argument`. */
 export const parsePort = (text: string): ExposedPort => {
   const fail = (problem: string): WherryError =>
-    new WherryError('invalid-argument', `port ${JSON.stringify(text.slice(0, 80))}: ${problem}; wanted is port[-port][/tcp|udp|sctp]`)
+    new WherryError('invalid-argument', `port ${quoted(text)}: ${problem}; wanted is port[-port][/tcp|udp|sctp]`)
   const [, from = '', to = from, named = 'tcp'] = /^([0-9]{1,5})(?:-([0-9]{1,5}))?(?:\/([A-Za-z]+))?$/.exec(text) ?? []
   if (from === '') throw fail('is none')
   const protocol = PROTOCOLS.find((one) => one === named.toLowerCase())

@@ -4,6 +4,7 @@
  */
 import { WherryError } from '../../runtime/errors.ts'
 import { type GroupEntry, isMember, parseId, readGroup, readPasswd, type PasswdEntry } from './database.ts'
+import { quoted } from '../spec/printable.ts'
 
 export interface ResolvedUser {
   readonly uid: number
@@ -25,8 +26,7 @@ export interface UserOptions {
 const NGROUPS_MAX = 65536
 const CONTROL = /\p{Cc}/u
 
-const bad = (user: string, problem: string): WherryError =>
-  new WherryError('invalid-argument', `user ${JSON.stringify(user.slice(0, 200))}: ${problem}`)
+const bad = (user: string, problem: string): WherryError => new WherryError('invalid-argument', `user ${quoted(user, 200)}: ${problem}`)
 
 const isNumber = (text: string): boolean => /^[0-9]+$/.test(text)
 
@@ -54,7 +54,7 @@ const entryOf = (name: string, user: string, entries: readonly PasswdEntry[]): P
   if (found === undefined)
     throw new WherryError(
       'not-found',
-      `user ${JSON.stringify(user.slice(0, 200))}: the image’s /etc/passwd has no user of that name; use one that it has, or a number`,
+      `user ${quoted(user, 200)}: the image’s /etc/passwd has no user of that name; use one that it has, or a number`,
     )
   return found
 }
@@ -65,7 +65,7 @@ const gidOf = (group: string, user: string, entries: () => readonly GroupEntry[]
   if (found === undefined)
     throw new WherryError(
       'not-found',
-      `user ${JSON.stringify(user.slice(0, 200))}: the image’s /etc/group has no group ${JSON.stringify(group.slice(0, 200))}; use one that it has, or a number`,
+      `user ${quoted(user, 200)}: the image’s /etc/group has no group ${quoted(group, 200)}; use one that it has, or a number`,
     )
   return found.gid
 }

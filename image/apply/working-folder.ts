@@ -6,6 +6,7 @@ import { O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../../runtime/sys/
 import { SyscallError } from '../../runtime/sys/error.ts'
 import { ARCH, syscall, trySyscall } from '../../runtime/sys/syscall.ts'
 import { tryOpenInRoot } from './in-root.ts'
+import { quoted } from '../spec/printable.ts'
 
 const MODE = 0o755
 /** path_resolution(7). */
@@ -51,8 +52,7 @@ const make = (parent: number, name: string, path: string): 'made' | 'there' => {
  */
 export const makeWorkingFolder = (root: number, path: string): boolean => {
   let components = componentsOf(path)
-  const blocked = (why: string): WherryError =>
-    new WherryError('failed-precondition', `working directory ${JSON.stringify(path.slice(0, 200))}: ${why}`)
+  const blocked = (why: string): WherryError => new WherryError('failed-precondition', `working directory ${quoted(path, 200)}: ${why}`)
   let made = false
   let links = 0
   for (let done = 0; done < components.length; ) {

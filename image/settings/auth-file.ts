@@ -4,6 +4,7 @@ import { parseJson } from '../spec/json.ts'
 import { domainOf, keysFor, normalKey, parseHelperName } from './auth-keys.ts'
 import type { StoredCredentials } from './credentials-type.ts'
 import { Secret } from './secret.ts'
+import { quoted } from '../spec/printable.ts'
 
 type Table = Readonly<Record<string, unknown>>
 
@@ -47,7 +48,7 @@ export const parseAuthFile = (bytes: Uint8Array, path: string): AuthFile => {
 /** The helper that keeps the credentials of a registry, if one does. */
 export const helperFor = (file: AuthFile, domain: string): string | undefined => {
   for (const [key, helper] of Object.entries(file.credHelpers))
-    if (normalKey(key) === domain && helper !== '') return parseHelperName(helper, `${file.path}: credHelpers[${JSON.stringify(key)}]`)
+    if (normalKey(key) === domain && helper !== '') return parseHelperName(helper, `${file.path}: credHelpers[${quoted(key, 200)}]`)
   return file.credsStore
 }
 
@@ -70,8 +71,8 @@ const userAndPassword = (auth: string, where: string): readonly [string, string]
 }
 
 const read = (entry: unknown, file: AuthFile, key: string): StoredCredentials | undefined => {
-  const where = `${file.path}: auths[${JSON.stringify(key)}]`
-  const from = table(entry, file.path, `auths[${JSON.stringify(key)}]`)
+  const where = `${file.path}: auths[${quoted(key, 200)}]`
+  const from = table(entry, file.path, `auths[${quoted(key, 200)}]`)
   const auth = string(from, 'auth', where)
   const token = string(from, 'identitytoken', where)
   const [username, password] =

@@ -2,6 +2,7 @@
 import { parse, TomlError } from 'smol-toml'
 import { WherryError } from '../../runtime/errors.ts'
 import { isQualified, parseDomain, parseName, referenceAt, repository } from '../reference.ts'
+import { quoted } from '../spec/printable.ts'
 import { boolean, invalid, join, type JsonObject, list, object, optional, type Parse, rootPath, text, wrong } from '../spec/field.ts'
 
 /** When a mirror is asked: for references with a digest, for those without, or for all. */
@@ -124,7 +125,7 @@ const registry =
 const aliases: Parse<Readonly<Record<string, string>>> = (value, path) =>
   Object.fromEntries(
     Object.entries(object(value, path)).map(([name, target]) => {
-      const at = `${path}[${JSON.stringify(name)}]`
+      const at = `${path}[${quoted(name)}]`
       const full = text(target, at)
       const short = parseName(name)
       if (isQualified(name) || short.tag !== undefined || short.digest !== undefined)
@@ -132,7 +133,7 @@ const aliases: Parse<Readonly<Record<string, string>>> = (value, path) =>
       if (full === '') return [name, '']
       const named = parseName(full)
       if (!isQualified(full) || named.tag !== undefined || named.digest !== undefined)
-        throw invalid(at, `must be a name with its registry, without tag and digest, is ${JSON.stringify(full)}`)
+        throw invalid(at, `must be a name with its registry, without tag and digest, is ${quoted(full)}`)
       return [name, repository(named)]
     }),
   )
@@ -187,7 +188,7 @@ export const parseRegistries = (bytes: Uint8Array, file: string): RegistriesFile
   }
   const prefixes = new Set<string>()
   for (const { prefix: name } of said.registry ?? []) {
-    if (prefixes.has(name)) throw new WherryError('invalid-argument', `${file}: has two [[registry]] tables for ${JSON.stringify(name)}`)
+    if (prefixes.has(name)) throw new WherryError('invalid-argument', `${file}: has two [[registry]] tables for ${quoted(name)}`)
     prefixes.add(name)
   }
   return {

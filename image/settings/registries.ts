@@ -7,6 +7,7 @@ import { canonical, isQualified, parseName, parseReference, type Reference, refe
 import { fileError, readSettings, requireSettings } from './file.ts'
 import { type Mirror, parseRegistries, type RegistriesFile, type Registry, type ShortNameMode } from './registries-file.ts'
 import { configHome, type Surroundings, surroundings, variable } from './surroundings.ts'
+import { quoted } from '../spec/printable.ts'
 
 export interface Registries {
   /** Hosts that short names are looked for at, in order; without any it is docker.io. */
@@ -147,7 +148,7 @@ export const candidatesFor = (text: string, { aliases, search, shortNameMode }: 
   if (names.length > 1 && shortNameMode === 'enforcing')
     throw new WherryError(
       'failed-precondition',
-      `${JSON.stringify(text)} may be ${names.join(' or ')}, and short-name-mode is enforcing: write the name with its registry`,
+      `${quoted(text, 200)} may be ${names.join(' or ')}, and short-name-mode is enforcing: write the name with its registry`,
     )
   return names.map((name) => {
     const { domain, path } = parseName(name)

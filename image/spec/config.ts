@@ -21,6 +21,7 @@ import {
 } from './field.ts'
 import { parseJson } from './json.ts'
 import { MOST_LAYERS } from './manifest.ts'
+import { quoted } from './printable.ts'
 import type { ContainerConfig, Healthcheck, History, ImageConfig, Manifest } from './types.ts'
 
 const MOST_HISTORY = 2000
@@ -36,7 +37,7 @@ export const variable: Parse<string> = (value, path) => {
   if (equals < 1) throw wrong(path, 'NAME=value', string)
   line(string.slice(0, equals), path)
   if (string.startsWith('HOME=')) line(string, path)
-  if (VARIABLE_CONTROL.test(string)) throw invalid(path, `must not have control characters, is ${JSON.stringify(string.slice(0, 80))}`)
+  if (VARIABLE_CONTROL.test(string)) throw invalid(path, `must not have control characters, is ${quoted(string)}`)
   return string
 }
 

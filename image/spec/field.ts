@@ -4,11 +4,11 @@
  */
 import { InvalidField } from '../../runtime/errors.ts'
 import { type Digest, parseDigest } from '../digest.ts'
+import { quoted } from './printable.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 export type Parse<T> = (value: unknown, path: string) => T
 
-const SHOWN = 80
 /** Ends the name of the document, which is the place of its outermost value. */
 const ROOT = ': '
 
@@ -20,7 +20,7 @@ export const show = (value: unknown): string => {
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'an object'
   if (typeof value !== 'string') return String(value)
-  return JSON.stringify(value.length > SHOWN ? `${value.slice(0, SHOWN)}…` : value)
+  return quoted(value)
 }
 
 export const invalid = (path: string, problem: string): InvalidField =>

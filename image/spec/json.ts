@@ -51,7 +51,8 @@ const checkShape = (text: string, what: string): void => {
       const keys = open.at(-1)
       if (keys === undefined || !isKey(text, i)) continue
       const key = unquote(text.slice(start, i + 1))
-      if (keys.has(key)) throw bad(what, `the key ${JSON.stringify(key.slice(0, 80))} is there twice in one object`)
+      // without the key: in a broken auth file it may be a secret
+      if (keys.has(key)) throw bad(what, `a key is there twice in one object, at position ${start}`)
       keys.add(key)
     } else if (char === '{' || char === '[') {
       open.push(char === '{' ? new Set() : undefined)

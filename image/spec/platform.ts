@@ -2,19 +2,21 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { WherryError } from '../../runtime/errors.ts'
 import { isIndexType, isManifestType } from './media-types.ts'
+import { quoted } from './printable.ts'
 import type { Descriptor, Index, Platform } from './types.ts'
 
 const COMPONENT = /^[A-Za-z0-9_.-]{1,64}$/
-const OS_ALIASES: Readonly<Record<string, string>> = { macos: 'darwin' }
+/** Maps, because an image may call its platform `constructor`. */
+const OS_ALIASES: ReadonlyMap<string, string> = new Map([['macos', 'darwin']])
 /** Architectures by their other names, with the variant that the name implies. */
-const ARCHITECTURE_ALIASES: Readonly<Record<string, readonly [string, string?]>> = {
-  i386: ['386'],
-  x86_64: ['amd64'],
-  'x86-64': ['amd64'],
-  aarch64: ['arm64'],
-  armhf: ['arm', 'v7'],
-  armel: ['arm', 'v6'],
-}
+const ARCHITECTURE_ALIASES: ReadonlyMap<string, readonly [string, string?]> = new Map([
+  ['i386', ['386']],
+  ['x86_64', ['amd64']],
+  ['x86-64', ['amd64']],
+  ['aarch64', ['arm64']],
+  ['armhf', ['arm', 'v7']],
+  ['armel', ['arm', 'v6']],
+])
 const ARCHITECTURES: readonly string[] = ['386', 'amd64', 'arm', 'arm64', 'loong64', 'mips64le', 'ppc64le', 'riscv64', 's390x', 'wasm']
 const OSES: readonly string[] = [
   'linux',
@@ -30,25 +32,36 @@ const OSES: readonly string[] = [
   'wasip1',
 ]
 /** What each architecture is where no variant is named. */
-const BASE_VARIANT: Readonly<Record<string, string>> = { amd64: 'v1', arm: 'v7', arm64: 'v8' }
+const BASE_VARIANT: ReadonlyMap<string, string> = new Map([
+  ['amd64', 'v1'],
+  ['arm', 'v7'],
+  ['arm64', 'v8'],
+])
+/** The lowest number of each architecture’s variants. */
+const LOWEST_VARIANT: ReadonlyMap<string, number> = new Map([
+  ['amd64', 1],
+  ['arm', 5],
+  ['arm64', 8],
+])
 
 /** `8`, `v8`, `v8.0` → `v8`. */
 const normalVariant = (architecture: string, variant: string): string => {
   const lower = variant.toLowerCase()
   const numbered = /^v?([0-9]+)(?:\.0)?$/.exec(lower)
-  const full = numbered === null || BASE_VARIANT[architecture] === undefined ? lower : `v${numbered[1]}`
-  return full === BASE_VARIANT[architecture] && architecture !== 'arm' ? '' : full
+  const base = BASE_VARIANT.get(architecture)
+  const full = numbered === null || base === undefined ? lower : `v${numbered[1]}`
+  return full === base && architecture !== 'arm' ? '' : full
 }
 
 /** One spelling per platform: `x86_64` → `amd64`, arm64’s `v8` and amd64’s `v1` → no variant, `arm` → `arm/v7`. */
 export const normalizePlatform = (platform: Platform): Platform => {
   const os = platform.os.toLowerCase()
   const lower = platform.architecture.toLowerCase()
-  const [architecture, implied] = (Object.hasOwn(ARCHITECTURE_ALIASES, lower) ? ARCHITECTURE_ALIASES[lower] : undefined) ?? [lower]
+  const [architecture, implied] = ARCHITECTURE_ALIASES.get(lower) ?? [lower]
   const named = platform.variant === undefined || platform.variant === '' ? implied : platform.variant
   const variant = named === undefined ? (architecture === 'arm' ? 'v7' : '') : normalVariant(architecture, named)
   const { variant: _, ...rest } = platform
-  return { ...rest, os: OS_ALIASES[os] ?? os, architecture, ...(variant === '' ? {} : { variant }) }
+  return { ...rest, os: OS_ALIASES.get(os) ?? os, architecture, ...(variant === '' ? {} : { variant }) }
 }
 
 /** `linux/arm/v7`, `windows/amd64:10.0.17763` */
@@ -99,17 +112,13 @@ export const hostPlatform = (): Platform => {
 /** `os/architecture[/variant][:os-version]`, or one word that is the one or the other, the rest being the machine’s. Throws `invalid-argument`. */
 export const parsePlatform = (text: string): Platform => {
   const fail = (problem: string): WherryError =>
-    new WherryError(
-      'invalid-argument',
-      `platform ${JSON.stringify(text.slice(0, 80))}: ${problem}; wanted is os/architecture[/variant]: linux/arm64`,
-    )
+    new WherryError('invalid-argument', `platform ${quoted(text)}: ${problem}; wanted is os/architecture[/variant]: linux/arm64`)
   const colon = text.indexOf(':')
   const version = colon < 0 ? undefined : text.slice(colon + 1)
   const parts = (colon < 0 ? text : text.slice(0, colon)).split('/')
   if (parts.length > 3) throw fail('has more than three parts')
   for (const part of version === undefined ? parts : [...parts, version])
-    if (!COMPONENT.test(part))
-      throw fail(part === '' ? 'has an empty part' : `${JSON.stringify(part.slice(0, 80))} is no part of a platform`)
+    if (!COMPONENT.test(part)) throw fail(part === '' ? 'has an empty part' : `${quoted(part)} is no part of a platform`)
   const [first = '', second, variant] = parts
   const osVersion = version === undefined ? {} : { 'os.version': version }
   if (second !== undefined)
@@ -118,16 +127,16 @@ export const parsePlatform = (text: string): Platform => {
   const guess = normalizePlatform({ os: first, architecture: first })
   if (OSES.includes(guess.os)) return { os: guess.os, architecture, ...osVersion }
   if (ARCHITECTURES.includes(guess.architecture)) return { ...guess, os, ...osVersion }
-  throw fail(`${JSON.stringify(first)} is neither a known operating system nor a known architecture`)
+  throw fail(`${quoted(first)} is neither a known operating system nor a known architecture`)
 }
 
 const numberOf = (variant: string): number => Number(/^v([0-9]{1,2})$/.exec(variant)?.[1] ?? Number.NaN)
 
 /** `v3` → `v3`, `v2`, `v1`: what a processor of this variant runs, best first. */
 const downFrom = (architecture: string, variant: string | undefined): string[] => {
-  const name = variant ?? BASE_VARIANT[architecture] ?? ''
+  const name = variant ?? BASE_VARIANT.get(architecture) ?? ''
   const top = numberOf(name)
-  const bottom = { amd64: 1, arm: 5, arm64: 8 }[architecture]
+  const bottom = LOWEST_VARIANT.get(architecture)
   if (Number.isNaN(top) || bottom === undefined) return [name]
   return Array.from({ length: Math.max(top - bottom + 1, 1) }, (_, index) => `v${top - index}`)
 }

@@ -9,3 +9,6 @@ export const printable = (text: string): string =>
     if (char === '\n') return '\\n'
     return char.length === 1 ? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}` : `\\u{${char.codePointAt(0)!.toString(16)}}`
   })
+
+/** In double quotes and escaped, cut to `most` characters: how strangers’ text stands in messages. */
+export const quoted = (text: string, most = 80): string => printable(JSON.stringify(text.length > most ? `${text.slice(0, most)}…` : text))

@@ -44,6 +44,7 @@ test('env', () => {
   assert.deepEqual(parseVariable('A=b=c', {}), ['A', 'b=c'])
   assert.deepEqual(parseVariable('A', { A: 'outer' }), ['A', 'outer'])
   assert.deepEqual(parseVariable('A', {}), ['A', undefined])
+  assert.deepEqual(parseVariable('constructor', process.env), ['constructor', undefined])
   for (const text of ['', '=x', 'A=\0']) assert.throws(() => parseVariable(text, {}), { kind: 'invalid-argument' })
 })
 
