@@ -45,10 +45,14 @@ export interface LayerFacts {
   readonly size: number
   /** Entries of the archive, whiteouts included. */
   readonly entries: number
-  /** Folders that the layer has things in, but no entry for; outer ones first. Their attributes are those of the layers below. */
+  /** Folders that the layer has things in, but no entry for, outer ones first; not the root. They have the attributes of the layers below. */
   readonly implied: readonly string[]
   /** Hard links whose other name is in a layer below. */
   readonly links: readonly { readonly path: string; readonly target: string }[]
+  /** There is an entry for the root; if not, it is as in the layers below. */
+  readonly root: boolean
+  /** Nothing at all is seen of the layers below. */
+  readonly opaque: boolean
   /** Device nodes that could not be made for want of rights, in a user namespace. */
   readonly skipped: readonly string[]
 }
