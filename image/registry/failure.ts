@@ -69,7 +69,7 @@ const login = ({ endpoint, write }: Asked, { login }: Circumstances): string => 
 const later = (): string => 'try again later'
 
 const STATUSES: Readonly<Record<number, Row>> = {
-  400: { kind: 'invalid-argument', hint: () => 'check the name' },
+  400: { kind: 'invalid-argument', hint: () => 'the registry finds the request, or what it is to take, wrong' },
   401: { kind: 'permission-denied', hint: login },
   403: { kind: 'permission-denied', hint: login },
   404: {

@@ -24,6 +24,8 @@ export interface Exchange {
   readonly request: IncomingMessage
   /** Reads all of the request’s body. */
   body(): Promise<Buffer>
+  /** The same in pieces; a misbehaviour may put others in their place. */
+  pieces: () => AsyncIterable<Buffer>
 }
 
 /** One JSON answer in the form of the distribution spec’s errors. */

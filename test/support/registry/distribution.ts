@@ -136,7 +136,7 @@ export class Distribution {
         upload.length += chunk.length
       }
       // what has come is kept when the connection breaks
-      for await (const chunk of exchange.request) append(chunk as Buffer)
+      for await (const chunk of exchange.pieces()) append(chunk)
       if (method === 'PATCH') return state(202)
       return this.#complete(name, id, query.get('digest'))
     }

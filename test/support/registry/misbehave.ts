@@ -96,6 +96,26 @@ export const garble =
     deliver: (response) => void response.socket?.end(bytes),
   })
 
+/** Takes so many bytes of the request’s body, or a few more, and breaks the connection. */
+export const cutBodyAfter =
+  (bytes: number): Misbehaviour =>
+  (exchange, normal) => {
+    const { pieces } = exchange
+    exchange.pieces = async function* () {
+      let length = 0
+      for await (const piece of pieces()) {
+        yield piece
+        length += piece.length
+        if (length >= bytes) exchange.request.socket.destroy()
+      }
+    }
+    return normal()
+  }
+
+/** Takes the head of the request, nothing of its body, and never answers. */
+export const deafness: Misbehaviour = ({ request }) =>
+  new Promise((resolve) => request.socket.on('close', () => resolve({ status: 0, deliver: () => {} })))
+
 /** Header lines without an end, as fast as they are taken. */
 export const endlessHeaders: Misbehaviour = () => ({
   status: 0,

@@ -105,6 +105,7 @@ export const startRegistry = async (options: RegistryServerOptions = {}): Promis
       query: parsed.searchParams,
       request,
       body: () => bodyOf(request),
+      pieces: () => request,
     }
     const answered = await answer(exchange, url)
     record.status = answered.status

@@ -235,7 +235,7 @@ describe('registries that fail', () => {
   const path = '/manifests/'
 
   for (const [status, kind, word] of [
-    [400, 'invalid-argument', 'check the name'],
+    [400, 'invalid-argument', 'finds the request'],
     [401, 'permission-denied', `wherry login ${registry.host}`],
     [403, 'permission-denied', `wherry login ${registry.host}`],
     [404, 'not-found', `there is no manifest nothing in repository a/b of ${registry.host}`],
