@@ -1,56 +1,84 @@
-/** Columns of numbers that grow: a million rows of objects would be ten times the memory. */
+/**
+ * Columns of numbers and texts that grow by pieces: a million rows of objects would be ten times the memory, and arrays that are copied
+ * to grow twice.
+ */
 
-type Column = Int32Array | Uint32Array | Uint16Array | Uint8Array | Float64Array
+type Piece = Int32Array | Uint16Array | Uint8Array | Float64Array
 
-/** A capacity with room for `wanted` rows; pages of it that are never written cost nothing. */
-export const capacityFor = (have: number, wanted: number): number => Math.max(wanted, have + (have >> 1), 1024)
+const SHIFT = 15
+const ROWS = 1 << SHIFT
+const MASK = ROWS - 1
 
-/** The column with room for `rows`; the same one if it has it. */
-export const grown = <T extends Column>(column: T, rows: number): T => {
-  if (rows <= column.length) return column
-  const make = column.constructor as new (length: number) => T
-  const bigger = new make(rows)
-  bigger.set(column)
-  return bigger
+/** Rows that were never set are 0. */
+export class Column {
+  readonly #pieces: Piece[] = []
+  readonly #make: (rows: number) => Piece
+
+  constructor(make: (rows: number) => Piece) {
+    this.#make = make
+  }
+
+  get(row: number): number {
+    const piece = this.#pieces[row >>> SHIFT]
+    return piece === undefined ? 0 : piece[row & MASK]!
+  }
+
+  set(row: number, value: number): void {
+    let piece = this.#pieces[row >>> SHIFT]
+    if (piece === undefined) {
+      piece = this.#make(ROWS)
+      this.#pieces[row >>> SHIFT] = piece
+    }
+    piece[row & MASK] = value
+  }
 }
 
-/** Texts one behind the other in one buffer, by offset. */
-export class TextArena {
-  private bytes = Buffer.alloc(16384)
-  private end = 0
+export const int32 = (): Column => new Column((rows) => new Int32Array(rows))
+export const uint16 = (): Column => new Column((rows) => new Uint16Array(rows))
+export const uint8 = (): Column => new Column((rows) => new Uint8Array(rows))
+export const float64 = (): Column => new Column((rows) => new Float64Array(rows))
 
-  /** The offset of what was put there. `text` is UTF-8. */
-  put(text: Uint8Array): number {
-    if (this.end + text.length > this.bytes.length) {
-      const bigger = Buffer.alloc(capacityFor(this.bytes.length, this.end + text.length))
-      this.bytes.copy(bigger, 0, 0, this.end)
-      this.bytes = bigger
+const PIECE_SHIFT = 20
+/** Bytes of the longest text. */
+export const LONGEST_TEXT = 1 << PIECE_SHIFT
+
+/** Bytes one behind the other; an address fits an int32. */
+export class Arena {
+  readonly #pieces: Buffer[] = []
+  #used = LONGEST_TEXT
+
+  /** Bytes that are taken, more or less. */
+  get size(): number {
+    return this.#pieces.length * LONGEST_TEXT
+  }
+
+  /** The address of a copy. At most LONGEST_TEXT bytes. */
+  put(bytes: Buffer, from = 0, to = bytes.length): number {
+    if (this.#used + to - from > LONGEST_TEXT) {
+      this.#pieces.push(Buffer.allocUnsafeSlow(LONGEST_TEXT))
+      this.#used = 0
     }
-    this.bytes.set(text, this.end)
-    this.end += text.length
-    return this.end - text.length
+    const address = (this.#pieces.length - 1) * LONGEST_TEXT + this.#used
+    bytes.copy(this.#pieces.at(-1)!, this.#used, from, to)
+    this.#used += to - from
+    return address
   }
 
-  get length(): number {
-    return this.end
+  slice(address: number, length: number): Buffer {
+    const at = address & (LONGEST_TEXT - 1)
+    return this.#pieces[address >>> PIECE_SHIFT]!.subarray(at, at + length)
   }
 
-  /** The buffer as it is until the next `put`. */
-  get raw(): Uint8Array {
-    return this.bytes
+  compare(address: number, length: number, other: number, otherLength: number): number {
+    const [at, otherAt] = [address & (LONGEST_TEXT - 1), other & (LONGEST_TEXT - 1)]
+    const piece = this.#pieces[address >>> PIECE_SHIFT]!
+    return piece.compare(this.#pieces[other >>> PIECE_SHIFT]!, otherAt, otherAt + otherLength, at, at + length)
   }
 
-  text(offset: number, length: number): string {
-    return this.bytes.toString('utf8', offset, offset + length)
-  }
-
-  compare(offset: number, length: number, other: number, otherLength: number): number {
-    return this.bytes.compare(this.bytes, other, other + otherLength, offset, offset + length)
-  }
-
-  /** True if `wanted[from…to)` stands at `offset`. */
-  equals(offset: number, wanted: Uint8Array, from: number, to: number): boolean {
-    for (let at = from, here = offset; at < to; at++, here++) if (this.bytes[here] !== wanted[at]) return false
+  /** True if `wanted[from…to)` stands at the address. */
+  equals(address: number, wanted: Uint8Array, from: number, to: number): boolean {
+    const piece = this.#pieces[address >>> PIECE_SHIFT]!
+    for (let at = from, here = address & (LONGEST_TEXT - 1); at < to; at++, here++) if (piece[here] !== wanted[at]) return false
     return true
   }
 }

@@ -3,7 +3,7 @@
  * side; what is visible when all are stacked is worked out afterwards (changes.ts).
  */
 import { WherryError } from '../../runtime/errors.ts'
-import { capacityFor, grown, TextArena } from './columns.ts'
+import { Arena, float64, int32, uint16, uint8 } from './columns.ts'
 import { type Attributes, DIRECTORY, FILE, NONE } from './entry.ts'
 import { encodeBytes, decodeBytes } from '../layer/bytes.ts'
 import { NO_NODE, type Node, PathTrie, ROOT } from './path-trie.ts'
@@ -21,240 +21,242 @@ export const IMPLIED = 4
 /** A hard link: `target` is the path of the file. */
 export const HARD_LINK = 8
 
-/** Versions one analysis keeps: some 90 bytes each with their paths. */
+/** Versions one analysis keeps: some 80 bytes each with their paths. */
 const MOST_VERSIONS = 16_000_000
 /** Bytes of link texts and extended attributes one analysis keeps. */
 const MOST_TEXT = 512 * 1024 * 1024
 const HASH = 16
 
+const LONGEST_LINK = 0xffff
+const NOTHING = Buffer.alloc(0)
+
+interface Rights {
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly xattrs: string | undefined
+}
+
 export class LayerTree {
   readonly paths = new PathTrie()
-  private readonly texts = new TextArena()
-  private count = 0
-  private rows = 0
-  private newest = new Int32Array(1024).fill(NO_VERSION)
-  private nodes = new Int32Array(0)
-  private older = new Int32Array(0)
-  private layers = new Uint16Array(0)
-  private kinds = new Uint8Array(0)
-  private flags = new Uint8Array(0)
-  private modes = new Uint16Array(0)
-  private uids = new Uint32Array(0)
-  private gids = new Uint32Array(0)
-  private mtimes = new Float64Array(0)
-  private sizes = new Float64Array(0)
-  private targets = new Uint32Array(0)
-  private targetLengths = new Uint16Array(0)
-  private xattrs = new Uint32Array(0)
-  private xattrLengths = new Uint32Array(0)
-  /** 16 bytes of SHA-256 a version, where contents were hashed; zeros where not. */
-  private hashes = new Uint8Array(0)
+  readonly #texts = new Arena()
+  #count = 0
+  /** Of each node, its newest version + 1. */
+  readonly #newest = int32()
+  readonly #nodes = int32()
+  /** The next older version + 1. */
+  readonly #older = int32()
+  readonly #layers = uint16()
+  readonly #kinds = uint8()
+  readonly #flags = uint8()
+  readonly #mtimes = float64()
+  readonly #sizes = float64()
+  /** Address and length of a link’s text. */
+  readonly #targets = int32()
+  readonly #targetLengths = uint16()
+  /** Mode, owner and extended attributes: few inodes have their own. */
+  readonly #rights = int32()
+  readonly #knownRights: Rights[] = [{ mode: 0, uid: 0, gid: 0, xattrs: undefined }]
+  readonly #rightsByText = new Map<string, number>()
+  /** Address + 1 of the 16 bytes that are kept of a content’s SHA-256. */
+  readonly #hashes = int32()
+  #textOfRights = 0
 
   get versions(): number {
-    return this.count
+    return this.#count
   }
 
   /** An entry of the layer; a second one for the same path replaces the first, as when a tar archive is unpacked. */
   add(path: string, layer: number, attributes: Attributes): Version {
-    return this.set(this.paths.add(path), layer, attributes, 0)
+    return this.#set(this.paths.add(path), layer, attributes, 0)
   }
 
   addHardLink(path: string, layer: number, target: string): Version {
     const node = this.paths.add(path)
     const attributes = { kind: FILE, mode: 0, uid: 0, gid: 0, mtime: 0, size: 0, target }
-    return this.set(node, layer, attributes, HARD_LINK)
+    return this.#set(node, layer, attributes, HARD_LINK)
   }
 
   whiteout(path: string, layer: number): void {
     const node = this.paths.add(path)
     if (node === ROOT) return
-    this.imply(node, layer)
+    this.#imply(node, layer)
     const version = this.at(node, layer)
-    if (version !== NO_VERSION) this.flags[version]! |= WHITEOUT
-    else this.append(node, layer, NONE, WHITEOUT)
+    if (version !== NO_VERSION) this.#flags.set(version, this.#flags.get(version) | WHITEOUT)
+    else this.#append(node, layer, NONE, WHITEOUT)
   }
 
   opaque(path: string, layer: number): void {
     const node = this.paths.add(path)
-    this.imply(node, layer)
+    this.#imply(node, layer)
     const version = this.at(node, layer)
-    if (version === NO_VERSION) this.append(node, layer, DIRECTORY, OPAQUE | IMPLIED)
-    else this.flags[version]! |= OPAQUE
+    if (version === NO_VERSION) this.#append(node, layer, DIRECTORY, OPAQUE | IMPLIED)
+    else this.#flags.set(version, this.#flags.get(version) | OPAQUE)
   }
 
   /** The folder is there in the layer, but nothing is said of its mode or owner. */
   implied(path: string, layer: number): void {
     const node = this.paths.add(path)
-    this.imply(node, layer)
-    this.implyOne(node, layer)
+    this.#imply(node, layer)
+    this.#implyOne(node, layer)
   }
 
   /** The node’s version of this layer. */
   at(node: Node, layer: number): Version {
     let version = this.newestOf(node)
-    while (version !== NO_VERSION && this.layers[version]! > layer) version = this.older[version]!
-    return version !== NO_VERSION && this.layers[version] === layer ? version : NO_VERSION
+    while (version !== NO_VERSION && this.#layers.get(version) > layer) version = this.olderThan(version)
+    return version !== NO_VERSION && this.#layers.get(version) === layer ? version : NO_VERSION
   }
 
   /** Of the highest layer that has one; `olderThan` leads on. */
   newestOf(node: Node): Version {
-    return node < this.newest.length ? this.newest[node]! : NO_VERSION
+    return this.#newest.get(node) - 1
   }
 
   olderThan(version: Version): Version {
-    return this.older[version]!
+    return this.#older.get(version) - 1
   }
 
   nodeOf(version: Version): Node {
-    return this.nodes[version]!
+    return this.#nodes.get(version)
   }
 
   layerOf(version: Version): number {
-    return this.layers[version]!
+    return this.#layers.get(version)
   }
 
   kindOf(version: Version): number {
-    return this.kinds[version]!
+    return this.#kinds.get(version)
   }
 
   has(version: Version, flag: number): boolean {
-    return (this.flags[version]! & flag) !== 0
+    return (this.#flags.get(version) & flag) !== 0
   }
 
   sizeOf(version: Version): number {
-    return this.sizes[version]!
+    return this.#sizes.get(version)
   }
 
   modeOf(version: Version): number {
-    return this.modes[version]!
+    return this.#rightsOf(version).mode
   }
 
   uidOf(version: Version): number {
-    return this.uids[version]!
+    return this.#rightsOf(version).uid
   }
 
   gidOf(version: Version): number {
-    return this.gids[version]!
+    return this.#rightsOf(version).gid
+  }
+
+  /** Canonical: `encodeXattrs`. */
+  xattrsOf(version: Version): string | undefined {
+    return this.#rightsOf(version).xattrs
   }
 
   mtimeOf(version: Version): number {
-    return this.mtimes[version]!
+    return this.#mtimes.get(version)
   }
 
   targetOf(version: Version): string | undefined {
-    const length = this.targetLengths[version]!
-    if (length === 0) return undefined
-    const from = this.targets[version]!
-    return decodeBytes(this.texts.raw.subarray(from, from + length))
-  }
-
-  xattrsOf(version: Version): string | undefined {
-    const length = this.xattrLengths[version]!
-    return length === 0 ? undefined : this.texts.text(this.xattrs[version]!, length)
+    const length = this.#targetLengths.get(version)
+    return length === 0 ? undefined : decodeBytes(this.#texts.slice(this.#targets.get(version), length))
   }
 
   /** `undefined` where it was not hashed. */
   hashOf(version: Version): string | undefined {
-    const bytes = this.hashes.subarray(version * HASH, (version + 1) * HASH)
-    return bytes.some((byte) => byte !== 0) ? Buffer.from(bytes).toString('hex') : undefined
+    const address = this.#hashes.get(version) - 1
+    return address < 0 ? undefined : this.#texts.slice(address, HASH).toString('hex')
   }
 
   setHash(version: Version, hash: Uint8Array): void {
-    this.hashes = grown(this.hashes, this.rows * HASH)
-    this.hashes.set(hash.subarray(0, HASH), version * HASH)
+    this.#hashes.set(version, this.#texts.put(Buffer.from(hash), 0, HASH) + 1)
   }
 
-  private set(node: Node, layer: number, attributes: Attributes, flags: number): Version {
+  #rightsOf(version: Version): Rights {
+    return this.#knownRights[this.#rights.get(version)]!
+  }
+
+  #set(node: Node, layer: number, attributes: Attributes, flags: number): Version {
     if (node === ROOT && attributes.kind !== DIRECTORY) throw new WherryError('invalid-argument', 'the root folder of a layer is no folder')
-    this.imply(node, layer)
+    this.#imply(node, layer)
     let version = this.at(node, layer)
-    if (version === NO_VERSION) version = this.append(node, layer, attributes.kind, flags)
+    if (version === NO_VERSION) version = this.#append(node, layer, attributes.kind, flags)
     else {
-      const hides = this.flags[version]! & (attributes.kind === DIRECTORY ? WHITEOUT | OPAQUE : WHITEOUT)
-      this.flags[version] = flags | hides
-      this.kinds[version] = attributes.kind
+      const hides = this.#flags.get(version) & (attributes.kind === DIRECTORY ? WHITEOUT | OPAQUE : WHITEOUT)
+      this.#flags.set(version, flags | hides)
+      this.#kinds.set(version, attributes.kind)
     }
-    this.modes[version] = attributes.mode
-    this.uids[version] = attributes.uid
-    this.gids[version] = attributes.gid
-    this.mtimes[version] = attributes.mtime
-    this.sizes[version] = attributes.size
-    const target = encodeBytes(attributes.target ?? '')
-    const xattrs = Buffer.from(attributes.xattrs ?? '')
-    if (target.length > 0xffff || this.texts.length + target.length + xattrs.length > MOST_TEXT)
-      throw new WherryError(
-        'resource-exhausted',
-        `links and extended attributes of more than ${MOST_TEXT} bytes, or a link of ${target.length}`,
-      )
-    this.targetLengths[version] = target.length
-    this.targets[version] = target.length === 0 ? 0 : this.texts.put(target)
-    this.xattrLengths[version] = xattrs.length
-    this.xattrs[version] = xattrs.length === 0 ? 0 : this.texts.put(xattrs)
-    if (this.hashes.length > version * HASH) this.hashes.fill(0, version * HASH, (version + 1) * HASH)
+    this.#mtimes.set(version, attributes.mtime)
+    this.#sizes.set(version, attributes.size)
+    this.#rights.set(version, this.#rightsFor(attributes))
+    const target = attributes.target === undefined ? NOTHING : encodeBytes(attributes.target)
+    if (target.length > LONGEST_LINK) throw new WherryError('resource-exhausted', `a link of ${target.length} bytes`)
+    this.#targetLengths.set(version, target.length)
+    if (target.length > 0) this.#targets.set(version, this.#put(target))
+    if (this.#hashes.get(version) !== 0) this.#hashes.set(version, 0)
     return version
   }
 
+  #put(text: Buffer): number {
+    this.#checkText()
+    return this.#texts.put(text)
+  }
+
+  #checkText(): void {
+    if (this.#texts.size + this.#textOfRights > MOST_TEXT)
+      throw new WherryError(
+        'resource-exhausted',
+        `more than ${MOST_TEXT} bytes of links and extended attributes in the layers: too many to compare`,
+      )
+  }
+
+  #rightsFor({ mode, uid, gid, xattrs }: Attributes): number {
+    const key = `${mode} ${uid} ${gid} ${xattrs ?? ''}`
+    const known = this.#rightsByText.get(key)
+    if (known !== undefined) return known
+    this.#textOfRights += 200 + 2 * key.length
+    this.#checkText()
+    this.#rightsByText.set(key, this.#knownRights.length)
+    return this.#knownRights.push({ mode, uid, gid, xattrs }) - 1
+  }
+
   /** The folders above: whoever has a version in this layer has one in each of them, or is a whiteout. */
-  private imply(node: Node, layer: number): void {
-    for (let above = this.paths.parent(node); above !== NO_NODE; above = this.paths.parent(above)) if (!this.implyOne(above, layer)) return
+  #imply(node: Node, layer: number): void {
+    for (let above = this.paths.parent(node); above !== NO_NODE; above = this.paths.parent(above)) if (!this.#implyOne(above, layer)) return
   }
 
   /** False if the folder was there. */
-  private implyOne(node: Node, layer: number): boolean {
+  #implyOne(node: Node, layer: number): boolean {
     const version = this.at(node, layer)
-    if (version === NO_VERSION) this.append(node, layer, DIRECTORY, IMPLIED)
-    else if (this.kinds[version] !== DIRECTORY) {
-      this.kinds[version] = DIRECTORY
-      this.flags[version] = IMPLIED | (this.flags[version]! & WHITEOUT)
-      this.sizes[version] = 0
-      this.targetLengths[version] = 0
-      this.xattrLengths[version] = 0
+    if (version === NO_VERSION) this.#append(node, layer, DIRECTORY, IMPLIED)
+    else if (this.#kinds.get(version) !== DIRECTORY) {
+      this.#kinds.set(version, DIRECTORY)
+      this.#flags.set(version, IMPLIED | (this.#flags.get(version) & WHITEOUT))
+      this.#sizes.set(version, 0)
+      this.#targetLengths.set(version, 0)
+      this.#rights.set(version, 0)
     } else return false
     return true
   }
 
-  private append(node: Node, layer: number, kind: number, flags: number): Version {
-    if (this.count >= MOST_VERSIONS)
+  #append(node: Node, layer: number, kind: number, flags: number): Version {
+    if (this.#count >= MOST_VERSIONS)
       throw new WherryError('resource-exhausted', `more than ${MOST_VERSIONS} entries in the layers: too many to compare`)
-    const version = this.count++
-    if (version >= this.rows) this.reserve(version + 1)
-    if (node >= this.newest.length) {
-      const had = this.newest.length
-      this.newest = grown(this.newest, capacityFor(had, node + 1)).fill(NO_VERSION, had)
-    }
-    this.nodes[version] = node
-    this.layers[version] = layer
-    this.kinds[version] = kind
-    this.flags[version] = flags
+    const version = this.#count++
+    this.#nodes.set(version, node)
+    this.#layers.set(version, layer)
+    this.#kinds.set(version, kind)
+    this.#flags.set(version, flags)
     let newer = NO_VERSION
-    let next = this.newest[node]!
-    while (next !== NO_VERSION && this.layers[next]! > layer) {
+    let next = this.newestOf(node)
+    while (next !== NO_VERSION && this.#layers.get(next) > layer) {
       newer = next
-      next = this.older[next]!
+      next = this.olderThan(next)
     }
-    this.older[version] = next
-    if (newer === NO_VERSION) this.newest[node] = version
-    else this.older[newer] = version
+    if (next !== NO_VERSION) this.#older.set(version, next + 1)
+    if (newer === NO_VERSION) this.#newest.set(node, version + 1)
+    else this.#older.set(newer, version + 1)
     return version
-  }
-
-  private reserve(wanted: number): void {
-    const rows = capacityFor(this.rows, wanted)
-    this.nodes = grown(this.nodes, rows)
-    this.older = grown(this.older, rows)
-    this.layers = grown(this.layers, rows)
-    this.kinds = grown(this.kinds, rows)
-    this.flags = grown(this.flags, rows)
-    this.modes = grown(this.modes, rows)
-    this.uids = grown(this.uids, rows)
-    this.gids = grown(this.gids, rows)
-    this.mtimes = grown(this.mtimes, rows)
-    this.sizes = grown(this.sizes, rows)
-    this.targets = grown(this.targets, rows)
-    this.targetLengths = grown(this.targetLengths, rows)
-    this.xattrs = grown(this.xattrs, rows)
-    this.xattrLengths = grown(this.xattrLengths, rows)
-    if (this.hashes.length > 0) this.hashes = grown(this.hashes, rows * HASH)
-    this.rows = rows
   }
 }
