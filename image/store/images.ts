@@ -170,7 +170,7 @@ const place = (
   descriptor: Descriptor,
   { digest = descriptor.digest, pulled = new Date() }: PutOptions,
 ): { entries: IndexEntry[]; added: IndexEntry } => {
-  const own = entries.filter((entry) => entry.descriptor?.digest === descriptor.digest)
+  const own = entries.filter(({ descriptor: other }) => other?.digest === descriptor.digest && other.mediaType === descriptor.mediaType)
   // the one that becomes the new entry, so that it keeps its place
   const before = own.find((entry) => nameOf(entry) === name) ?? own.find((entry) => nameOf(entry) === undefined)
   const home = name === undefined ? before?.descriptor?.annotations?.[REPOSITORY] : undefined

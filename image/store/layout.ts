@@ -14,7 +14,8 @@
  * Everything is 0700 and 0600. Blobs too: who may not enter the root cannot read them anyway, and root, and whoever runs skopeo or
  * umoci as the store's owner, can; but should somebody open up the root one day, nothing below it is open with it.
  */
-import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, readFileSync, realpathSync, unlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { WherryError } from '../../runtime/errors.ts'
 import { isErrno } from '../../runtime/sys/error.ts'
 import { algorithmOf, type Digest, encodedOf } from '../digest.ts'
@@ -28,7 +29,7 @@ export const EMPTY_INDEX = '{"schemaVersion":2,"mediaType":"application/vnd.oci.
 const FOLDERS = ['blobs', 'blobs/sha256', 'ingest', 'layers', 'layers/sha256', 'leases', 'locks'] as const
 
 export interface Layout {
-  /** Without symbolic links. */
+  /** Absolute. */
   readonly root: string
   readonly readonly: boolean
 }
@@ -63,8 +64,7 @@ const makeFolder = (path: string): void => {
 }
 
 /** Refuses what is no folder of our own; takes the rights of others away. */
-const checkFolder = (path: string, readonly: boolean): void => {
-  const stat = lstatSync(path)
+const checkFolder = (path: string, readonly: boolean, stat = lstatSync(path)): void => {
   if (!stat.isDirectory())
     throw new WherryError(
       'failed-precondition',
@@ -139,8 +139,9 @@ export const openLayout = (root: string, readonly: boolean): Layout =>
   guard(`store ${root}`, () => {
     if (!readonly) mkdirSync(root, { recursive: true, mode: 0o700 })
     if (readonly && !existsSync(`${root}/oci-layout`)) throw new WherryError('not-found', `there is no store at ${root}`)
-    const layout: Layout = { root: realpathSync(root), readonly }
-    checkFolder(layout.root, readonly)
+    const layout: Layout = { root: resolve(root), readonly }
+    // the root itself may be reached by a link: /var/lib/wherry → /mnt/large/wherry
+    checkFolder(layout.root, readonly, statSync(root))
     const version = versionIn(readIfThere(`${layout.root}/store.json`))
     if (version !== undefined && version > VERSION)
       throw new WherryError(

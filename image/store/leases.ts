@@ -51,6 +51,7 @@ export const makeLease = (layout: Layout): Promise<Lease> => {
     return {
       add: (...added) =>
         guardAsync(`store ${layout.root}: leasing`, async () => {
+          if (fd === undefined) throw new WherryError('failed-precondition', `store ${layout.root}: the lease has ended`)
           const fresh = added.filter((digest) => !digests.has(digest))
           if (fresh.length === 0) return
           await withLock(lockPath(layout, 'gc'), 'shared', () => {

@@ -1,5 +1,7 @@
 /** Names in a folder as bytes, getdents64(2): what is in a layer need not be UTF-8. */
-import { syscall } from '../../runtime/sys/syscall.ts'
+import { ERRNO } from '../../runtime/sys/abi/errno.ts'
+import { SyscallError } from '../../runtime/sys/error.ts'
+import { trySyscall } from '../../runtime/sys/syscall.ts'
 
 /** struct linux_dirent64, getdents64(2). */
 const DIRENT = { d_reclen: 16, d_type: 18, d_name: 19 } as const
@@ -15,7 +17,10 @@ const DOT = 0x2e
 
 /** The next entries of a folder, none at its end; without `.` and `..`. */
 export const readFolder = (fd: number, buffer: Buffer): { readonly entries: Dirent[]; readonly end: boolean } => {
-  const length = syscall('getdents64', [fd, buffer, buffer.length])
+  const length = trySyscall('getdents64', fd, buffer, buffer.length)
+  // a folder that was removed while it is open
+  if (length === -ERRNO.ENOENT) return { entries: [], end: true }
+  if (length < 0) throw new SyscallError('getdents64', -length, { args: [`fd=${fd}`] })
   const entries: Dirent[] = []
   for (let at = 0; at < length; ) {
     const next = at + buffer.readUInt16LE(at + DIRENT.d_reclen)

@@ -26,27 +26,31 @@ import type { Report } from './findings.ts'
 export const salvage = (text: string): IndexEntry[] => {
   const entries: IndexEntry[] = []
   for (let at = text.indexOf('{', 1); at >= 0; ) {
-    const end = endOfObject(text, at)
-    const json = end === undefined ? undefined : parseObject(text.slice(at, end))
+    const { end, open } = endOfObject(text, at)
+    const json = parseObject(text.slice(at, end) + '}'.repeat(open))
     const descriptor = json === undefined ? undefined : descriptorFromJson(json)
     if (json !== undefined && descriptor !== undefined) entries.push({ json, descriptor })
-    at = text.indexOf('{', json === undefined || end === undefined ? at + 1 : end)
+    at = text.indexOf('{', json === undefined ? at + 1 : end)
   }
   return entries
 }
 
-/** Index behind the brace that closes the one at `start`. */
-const endOfObject = (text: string, start: number): number | undefined => {
-  let depth = 0
+/** Characters; no entry is longer. */
+const LONGEST_ENTRY = 64 * 1024
+
+/** Index behind the brace that closes the one at `start`, or the end of the text and how many braces are open there. */
+const endOfObject = (text: string, start: number): { readonly end: number; readonly open: number } => {
+  let open = 0
   let quoted = false
-  for (let at = start; at < text.length; at++) {
+  const last = Math.min(text.length, start + LONGEST_ENTRY)
+  for (let at = start; at < last; at++) {
     const character = text[at]
     if (quoted && character === '\\') at++
     else if (character === '"') quoted = !quoted
-    else if (!quoted && character === '{') depth++
-    else if (!quoted && character === '}' && --depth === 0) return at + 1
+    else if (!quoted && character === '{') open++
+    else if (!quoted && character === '}' && --open === 0) return { end: at + 1, open }
   }
-  return undefined
+  return { end: last, open }
 }
 
 /** Manifests and indexes among the blobs. */

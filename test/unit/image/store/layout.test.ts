@@ -75,7 +75,8 @@ describe('opening a store', () => {
   test('may itself be reached by a link', () => {
     openStore(root)
     symlinkSync(root, `${parent}/link`)
-    assert.equal(openStore(`${parent}/link`).root, root)
+    assert.equal(openStore(`${parent}/link`).root, `${parent}/link`)
+    assert.equal(modeOf(root), 0o700)
   })
 
   test('refuses the store of another user', { skip: requires('root') }, () => {
