@@ -5,7 +5,6 @@ import { integer, invalid, type JsonObject, list, noLookalikes, object, optional
 import { LARGEST_DOCUMENT, parseJson } from './json.ts'
 import {
   bareType,
-  DOCKER_MANIFEST,
   isConfigType,
   isIndexType,
   isManifestType,
@@ -161,6 +160,3 @@ export const requireImage = (manifest: Manifest, what = 'manifest', options: { r
     throw invalid(`${rootPath(what)}config.size`, `${size} bytes are more than the ${LARGEST_DOCUMENT} of the largest config`)
   for (const [index, layer] of manifest.layers.entries()) requireLayerType(layer.mediaType, `${rootPath(what)}layers[${index}]`, options)
 }
-
-/** True for Docker’s schema 2, whose layers and config have Docker’s media types. */
-export const isDocker = (manifest: Manifest): boolean => manifest.mediaType === DOCKER_MANIFEST

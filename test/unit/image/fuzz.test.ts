@@ -47,7 +47,7 @@ const host = (random: Random): string =>
     () => `${random.text(LOWER, 1, 5)}.${random.text(LOWER, 1, 5)}`,
     () => `Host${random.text(LOWER, 0, 3)}`,
     () => `${random.text(LOWER, 1, 5)}:${random.between(1, 65535)}`,
-    () => `[2001:db8::${random.below(9999)}]${random.chance(50) ? ':5000' : ''}`,
+    () => `[${random.pick(['2001:db8::', '::', '1:2:3:4:5:6:7:', '1::2:'])}${random.below(9999)}]${random.chance(50) ? ':5000' : ''}`,
   ])()
 
 const digest = (random: Random): Digest => digestOf(random.bytes(8), random.chance(80) ? 'sha256' : 'sha512')
