@@ -194,7 +194,8 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
       mapNewlines: !servesItself(options.console),
       seccomp,
       capabilityLimit: capabilityLimit(newUser || joinsUser),
-      setgroupsDenied: newUser ? deniesSetgroups(mappings, privileged) : joinsUser && joinedDeniesSetgroups(spec),
+      setgroupsDenied:
+        setgroupsDeniedFor(process.pid) || (newUser ? deniesSetgroups(mappings, privileged) : joinsUser && joinedDeniesSetgroups(spec)),
       warn: engine.warn,
     }),
     arch: ARCH,
