@@ -221,6 +221,10 @@ export const setXattrAt = (folder: number, file: string, name: string, value: Ui
 /** 0 or the negative errno. */
 export const removeXattr = (fd: number, name: string): number => rawCall(NR.fremovexattr, fd, first(name))
 
+/** A name in an open folder as node:fs takes it. The last name is not looked at by anything but what gets the path. */
+export const procPath = (folder: number, name: string): Buffer =>
+  Buffer.concat([Buffer.from(`/proc/self/fd/${folder}/`), encodeBytes(name)])
+
 /** What xattr(7) allows a list, or a value, to be. */
 const XATTR_MAX = 65536
 
