@@ -5,6 +5,8 @@ import { type ErrorKind, WherryError } from '../../runtime/errors.ts'
 
 /** Bytes. */
 const LARGEST = 1024 * 1024
+/** null(4): major 1, minor 3. */
+const NULL_DEVICE = 0x103
 
 const KINDS: Readonly<Record<string, ErrorKind>> = {
   ENOENT: 'not-found',
@@ -30,6 +32,8 @@ export const readSettings = (path: string): Uint8Array | undefined => {
   }
   try {
     const stat = fstatSync(fd)
+    // how people say that they want none
+    if (stat.isCharacterDevice() && stat.rdev === NULL_DEVICE) return new Uint8Array()
     if (!stat.isFile()) throw new WherryError('invalid-argument', `${path}: is no regular file`)
     if (stat.size > LARGEST)
       throw new WherryError('invalid-argument', `${path}: has ${stat.size} bytes, more than the ${LARGEST} that are read`)

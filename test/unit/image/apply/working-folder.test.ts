@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, statSync, symlinkSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, statSync, symlinkSync } from 'node:fs'
 import { test } from 'node:test'
+import { resolveUser } from '../../../../image/apply/user.ts'
 import { makeWorkingFolder } from '../../../../image/apply/working-folder.ts'
+import { AT_FDCWD, O_CLOEXEC } from '../../../../runtime/sys/abi/fcntl.ts'
+import { OPEN_TREE_CLONE } from '../../../../runtime/sys/abi/mount.ts'
+import { syscall } from '../../../../runtime/sys/syscall.ts'
+import { requires } from '../../../support/requires.ts'
 import { tree } from '../../../support/tree.ts'
 
 test('what is there is left alone', (t) => {
@@ -46,4 +51,16 @@ test('what is in the way', (t) => {
   symlinkSync('grow1/x', box.in('grow0'))
   assert.equal(makeWorkingFolder(box.fd, '/grow0'), true)
   assert.ok(existsSync(box.in('grow1/x')))
+})
+
+test('a detached mount, which no path leads to', { skip: requires('root') }, (t) => {
+  const box = tree(t, { 'etc/passwd': 'app:x:5:6::/srv:/bin/sh\n' })
+  const mount = syscall('open_tree', [AT_FDCWD, box.folder, OPEN_TREE_CLONE | O_CLOEXEC])
+  try {
+    assert.equal(makeWorkingFolder(mount, '/a/b'), true)
+    assert.ok(existsSync(box.in('a/b')))
+    assert.equal(resolveUser(mount, 'app').gid, 6)
+  } finally {
+    closeSync(mount)
+  }
 })

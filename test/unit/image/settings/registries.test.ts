@@ -253,6 +253,7 @@ test('which files are read', (t) => {
 
 test('files that are none', (t) => {
   const here = place(t)
+  assert.deepEqual(readRegistries(here.with({ CONTAINERS_REGISTRIES_CONF: '/dev/null' })).search, [])
   assert.throws(() => readRegistries(here.with({ CONTAINERS_REGISTRIES_CONF: join(here.folder, 'none') })), {
     kind: 'not-found',
     message: /none: no such file \(\$CONTAINERS_REGISTRIES_CONF\)/,
