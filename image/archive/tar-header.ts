@@ -107,7 +107,7 @@ export const encodeHeader = (entry: TarHeader): Buffer => {
   const fits = whole >= 0n && whole <= BigInt(LARGEST_SIZE)
   const records: Buffer[] = []
   const add = (key: string, value: string | Uint8Array): number =>
-    records.push(record(key, typeof value === 'string' ? Buffer.from(value) : value))
+    records.push(record(key, typeof value === 'string' ? encodeBytes(value) : value))
   if (name.length > NAME) add('path', name)
   if (link !== undefined && link.length > NAME) add('linkpath', link)
   if (entry.uid > LARGEST_ID) add('uid', String(entry.uid))
