@@ -20,7 +20,7 @@ const load = (filename) => {
   return { script, program: module.exports }
 }
 
-const launch = { program: 'code-cache', openFiles: undefined, descriptors: undefined }
+const launch = { program: 'code-cache', openFiles: undefined, descriptors: undefined, moved: [] }
 
 const { EXIT, PAUSE } = {
   x64: {

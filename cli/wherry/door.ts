@@ -31,12 +31,30 @@ const report = (name: string, error: unknown, log: Log | undefined, settings: Se
   else complain(`${name}: ${message}\n`)
 }
 
-const contextOf = (name: string, launch: Launch, settings: Settings, log: Log, interrupt: Interrupt, verbs: Verbs): Context => {
-  const uid = process.geteuid!()
+/** $WHERRY_ROOTLESS is what the entrance to our user namespaces leaves. */
+const userId = async (): Promise<number> => {
+  const own = process.geteuid!()
+  if (own !== 0 || process.env['WHERRY_ROOTLESS'] === undefined) return own
+  const { enteredAs } = await import('../../runtime/rootless/enter.ts')
+  return enteredAs()?.uid ?? own
+}
+
+interface Surroundings {
+  readonly name: string
+  readonly launch: Launch
+  readonly settings: Settings
+  readonly log: Log
+  readonly interrupt: Interrupt
+  readonly verbs: Verbs
+  readonly uid: number
+}
+
+const contextOf = ({ name, launch, settings, log, interrupt, verbs, uid }: Surroundings): Context => {
   let root: string | undefined
   let runRoot: string | undefined
   return {
     name,
+    uid,
     launch,
     log,
     settings,
@@ -52,6 +70,11 @@ const contextOf = (name: string, launch: Launch, settings: Settings, log: Log, i
       return interrupt.signal
     },
     verbs,
+    async enter() {
+      if (process.geteuid!() === 0) return
+      const { enterNamespace } = await import('./rootless.ts')
+      await enterNamespace(name, launch, this.runRoot)
+    },
   }
 }
 
@@ -97,7 +120,7 @@ export const runDoor = async (argv: readonly string[], launch: Launch, verbs: Ve
     }
     const { command } = await found.load()
     failure = command.failure ?? FAILURE
-    return await runCommand(command, found.rest, contextOf(name, launch, settings, log, interrupt, verbs))
+    return await runCommand(command, found.rest, contextOf({ name, launch, settings, log, interrupt, verbs, uid: await userId() }))
   } catch (error) {
     if (error instanceof OutputClosed) return PIPE_CLOSED
     if (interrupt.status !== undefined) {

@@ -7,7 +7,7 @@ import { parseSignal } from '../../../cli/oci/kill.ts'
 import { checkPreservedFds, listenFds } from '../../../cli/oci/preserved-fds.ts'
 import { resourcesOfFlags } from '../../../cli/oci/resources.ts'
 import { asksForTerminal } from '../../../cli/oci/wants-terminal.ts'
-import { takeLaunch } from '../../../cli/support/launch.ts'
+import { giveLaunch, takeLaunch } from '../../../cli/support/launch.ts'
 import { WherryError } from '../../../runtime/errors.ts'
 import { parseResources } from '../../../runtime/spec/parse-resources.ts'
 
@@ -79,7 +79,7 @@ describe('descriptors that are passed on', () => {
   })
 
   test('must have been open before Node opened its own', () => {
-    const launch = { program: '', openFiles: undefined, descriptors: new Set([0, 1, 2, 3]) }
+    const launch = { program: '', openFiles: undefined, descriptors: new Set([0, 1, 2, 3]), moved: [] }
     checkPreservedFds(launch, 0, 1)
     assert.throws(() => checkPreservedFds(launch, 0, 2), wherryError(/^--preserve-fds=2: descriptor 4 is not open$/))
     assert.throws(() => checkPreservedFds(launch, 2, 0), wherryError(/^LISTEN_FDS=2: descriptor 4 is not open$/))
@@ -88,7 +88,7 @@ describe('descriptors that are passed on', () => {
 })
 
 test('what the launcher moved aside is put back, and its own variables are gone', () => {
-  const env = {
+  const given = {
     PATH: '/bin',
     WHERRY_ENV_NODE_OPTIONS: '--x',
     WHERRY_ENV_UV_USE_IO_URING: '',
@@ -97,10 +97,17 @@ test('what the launcher moved aside is put back, and its own variables are gone'
     WHERRY_FDS: '0 1 2 7 ',
     WHERRY_OTHER: 'kept',
   }
+  const env = { ...given }
   const launch = takeLaunch(env, 'default')
-  assert.deepEqual(env, { PATH: '/bin', NODE_OPTIONS: '--x', UV_USE_IO_URING: '', WHERRY_OTHER: 'kept' })
-  assert.deepEqual(launch, { program: '/usr/bin/runc', openFiles: 1024, descriptors: new Set([0, 1, 2, 7]) })
-  assert.deepEqual(takeLaunch({}, 'default'), { program: 'default', openFiles: undefined, descriptors: undefined })
+  assert.deepEqual<NodeJS.ProcessEnv>(env, { PATH: '/bin', NODE_OPTIONS: '--x', UV_USE_IO_URING: '', WHERRY_OTHER: 'kept' })
+  assert.deepEqual(launch, {
+    program: '/usr/bin/runc',
+    openFiles: 1024,
+    descriptors: new Set([0, 1, 2, 7]),
+    moved: ['NODE_OPTIONS', 'UV_USE_IO_URING'],
+  })
+  assert.deepEqual(giveLaunch(env, launch), { ...given, WHERRY_FDS: '0 1 2 7' }, 'for another program of ours')
+  assert.deepEqual(takeLaunch({}, 'default'), { program: 'default', openFiles: undefined, descriptors: undefined, moved: [] })
 })
 
 describe('limits of update', () => {

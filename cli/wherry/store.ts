@@ -1,0 +1,15 @@
+/** The store that the settings name, for verbs. */
+import { openStore, type Store } from '../../image/store/store.ts'
+import type { Context } from './context.ts'
+
+/** For reading documents and names only: needs no rights but those of the files’ owner. Nothing is made where there is nothing. */
+export const readStore = (context: Context): Store => {
+  context.log.debug('opening the store', { root: context.root })
+  return openStore(context.root)
+}
+
+/** For whatever touches layers: their files belong to ids that only root has, of the machine or of a user namespace, which is entered. */
+export const changeStore = async (context: Context): Promise<Store> => {
+  await context.enter()
+  return readStore(context)
+}
