@@ -80,6 +80,19 @@ class Https extends HttpsAgent {
   }
 }
 
+/** Says which setting is wrong, and not what is in it: it may have a password. */
+const withProxies = <T>(make: () => T): T => {
+  try {
+    return make()
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === undefined || !code.startsWith('ERR_PROXY_')) throw cause
+    throw new WherryError('invalid-argument', '$HTTP_PROXY or $HTTPS_PROXY is no address of a proxy: http://proxy.example.com:3128', {
+      cause,
+    })
+  }
+}
+
 export interface Agents {
   /** `own`: for the endpoint’s own origin, where its client certificate may be shown. */
   for(url: URL, own: boolean): HttpAgent
@@ -114,7 +127,7 @@ export const openAgents = (endpoint: Pick<Endpoint, 'registry' | 'insecure' | 't
     for: (url, own) => {
       const https = url.protocol === 'https:'
       const name = `${url.protocol}${https && own}`
-      const agent = made.get(name) ?? make(https, own)
+      const agent = made.get(name) ?? withProxies(() => make(https, own))
       made.set(name, agent)
       return agent
     },

@@ -54,7 +54,6 @@ const CODES: Readonly<Record<string, readonly [string, boolean]>> = {
   EAI_AGAIN: ['the host’s name cannot be looked up now: check the network and its DNS', true],
   ENOTFOUND: ['there is no host of this name: check the name and the DNS', false],
   HPE_HEADER_OVERFLOW: ['the answer’s headers are larger than the 16 KiB that are read of them', false],
-  ERR_PROXY_TUNNEL: ['the proxy of $HTTPS_PROXY makes no connection to it', true],
 }
 
 /** What OpenSSL says of certificates; `insecure` and the folder of certificates are what can be done. */
@@ -77,6 +76,11 @@ export const connectionError = (error: unknown, url: URL): ConnectionError => {
     new ConnectionError(code, `${url.host}: ${problem}${code === '' ? '' : ` (${code})`}`, transient, { cause: error })
   const known = CODES[code]
   if (known !== undefined) return fail(known[0], known[1])
+  if (code === 'ERR_PROXY_TUNNEL') {
+    const status = /HTTP\/1\.\d (\d{3})/.exec(message)?.[1]
+    const answer = status === undefined ? '' : `: it answers ${status}`
+    return fail(`the proxy of $HTTPS_PROXY makes no connection to it${answer}`, status === undefined || status.startsWith('5'))
+  }
   if (CERTIFICATE.test(code))
     return fail(
       `its certificate is not trusted: ${told}: add the authority’s certificate for this registry, or state that it is insecure`,
