@@ -104,11 +104,7 @@ const podman =
 const wherry =
   (corner: Corner): Candidate =>
   (image, { disk }) =>
-    timed(
-      corner,
-      [join(home, 'bin/wherry'), '--root', join(disk, 'store'), 'pull', '--quiet', '--tls-verify=false', referenceOf(image)],
-      {},
-    )
+    timed(corner, [node, join(home, 'test/bench/pull/wherry.ts'), join(disk, 'store'), referenceOf(image)], {})
 
 const floor =
   (corner: Corner): Candidate =>

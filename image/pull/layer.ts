@@ -1,0 +1,201 @@
+/**
+ * One layer of an image into the store: its blob, and what is in it. Whatever of it is there is used, whatever another pull brings is waited
+ * for, and what is broken is fetched once again.
+ *
+ * Locks are taken in one order, the blob’s before the layer’s, and nobody who has a slot waits for a lock: so pulls cannot wait for each other
+ * in a circle. A layer that needs lower ones waits for those of its own chain alone, without a slot.
+ */
+import { closeSync } from 'node:fs'
+import { WherryError } from '../../runtime/errors.ts'
+import type { LayerFacts } from '../layer/entry.ts'
+import { fixUp } from '../layer/fix-up.ts'
+import type { LayerLimits } from '../layer/limits.ts'
+import { unpackLayer } from '../layer/unpack-layer.ts'
+import type { OverlayStyle } from '../layer/unpack/unpacker.ts'
+import type { ImageSource } from '../source.ts'
+import type { Descriptor } from '../spec/types.ts'
+import type { BlobIngest, Layer, LayerIdentity, LayerIngest, Store } from '../store/types.ts'
+import { Ahead } from './ahead.ts'
+import { removeIfDamaged } from './damaged.ts'
+import type { LayerProgress } from './progress.ts'
+import type { Slots } from './slots.ts'
+
+export interface LayerWork {
+  readonly store: Store
+  readonly source: ImageSource
+  readonly descriptor: Descriptor
+  readonly identity: LayerIdentity
+  readonly progress: LayerProgress
+  /** Aborted when another layer has failed. */
+  readonly signal: AbortSignal
+  readonly limits: Partial<LayerLimits>
+  readonly style: OverlayStyle
+  readonly threads: Slots
+  /** To the source: held while bytes come. */
+  readonly connections: Slots
+  /** The layers below, lowest first, once they are all there. */
+  readonly lowers: () => Promise<readonly Layer[]>
+}
+
+/** Those two that a layer is brought with; each is undefined if that part is there. */
+interface Claim {
+  readonly blob: BlobIngest | undefined
+  readonly folder: LayerIngest | undefined
+}
+
+/** Runs all, and puts what goes wrong behind the message of `error`, which is thrown. */
+const cleanUp = async (error: unknown, ...steps: readonly (() => void | Promise<void>)[]): Promise<never> => {
+  const problems: string[] = []
+  for (const step of steps)
+    try {
+      await step()
+    } catch (problem) {
+      problems.push(problem instanceof Error ? problem.message : String(problem))
+    }
+  if (problems.length === 0) throw error
+  const kind = error instanceof WherryError ? error.kind : 'internal'
+  throw new WherryError(kind, `${error instanceof Error ? error.message : String(error)}; clean-up: ${problems.join('; ')}`, {
+    cause: error,
+  })
+}
+
+const claim = async ({ store, descriptor, identity, progress, signal }: LayerWork): Promise<Claim> => {
+  const blob = await store.blobs.ingest(descriptor, { signal, onWait: (present) => progress.set('shared', present) })
+  try {
+    if (store.layers.find(identity) !== undefined) return { blob, folder: undefined }
+    const folder = await store.layers.begin(identity, { signal, onWait: () => progress.set('shared', descriptor.size) })
+    return { blob, folder }
+  } catch (error) {
+    return cleanUp(error, () => blob?.suspend())
+  }
+}
+
+/** Its blob and its folder as they are in the store when all is done. */
+export const bringLayer = async (work: LayerWork): Promise<{ readonly layer: Layer; readonly fetched: boolean }> => {
+  const { store, identity, descriptor, progress } = work
+  let again = false
+  let fetched = false
+  for (;;) {
+    const there = store.layers.find(identity)
+    if (there !== undefined && store.blobs.has(descriptor.digest, descriptor.size)) {
+      progress.set(fetched ? 'done' : 'exists', descriptor.size)
+      return { layer: there, fetched }
+    }
+    const claimed = await claim(work)
+    const { blob, folder } = claimed
+    if (blob === undefined && folder === undefined) continue
+    fetched = true
+    try {
+      const layer = await bring(work, claimed)
+      if (layer === undefined) continue
+      progress.set('done', descriptor.size)
+      return { layer, fetched }
+    } catch (error) {
+      // what was on the disk before may be what a power cut has left
+      if (!(error instanceof Stale) || again) throw error instanceof Stale ? error.cause : error
+      again = true
+      progress.reset()
+    }
+  }
+}
+
+/** Bytes that were on the disk already are wrong; they have been taken away. */
+class Stale extends Error {}
+
+/** Undefined if only the blob was missing. */
+const bring = async (work: LayerWork, claimed: Claim): Promise<Layer | undefined> => {
+  const { store, descriptor } = work
+  const { blob } = claimed
+  const fd = blob === undefined ? store.blobs.open(descriptor.digest) : undefined
+  try {
+    let facts: LayerFacts | undefined
+    try {
+      facts = await stream(work, claimed, fd)
+    } catch (error) {
+      return await giveUp(work, claimed, error)
+    }
+    return await commit(work, claimed, facts)
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
+/** What is wrong is taken away, what may yet become right is kept. */
+const giveUp = async ({ store, descriptor, signal }: LayerWork, { blob, folder }: Claim, error: unknown): Promise<never> => {
+  const broken = error instanceof WherryError && error.kind === 'data-loss'
+  // a verified archive that breaks the rules is of no use either
+  const useless = broken || (error instanceof WherryError && error.kind === 'invalid-argument')
+  let stale = broken && blob !== undefined && blob.offset > 0
+  return await cleanUp(
+    error,
+    () => (useless ? blob?.discard() : blob?.suspend()),
+    async () => folder?.discard(),
+    async () => {
+      if (broken && blob === undefined) stale = await removeIfDamaged(store, descriptor.digest, signal)
+    },
+  ).catch((problem: unknown) => {
+    throw stale ? new Stale('', { cause: problem }) : problem
+  })
+}
+
+/** All bytes of the blob through a thread, once there is one; until then they are downloaded ahead. */
+const stream = async (work: LayerWork, { blob, folder }: Claim, fd: number | undefined): Promise<LayerFacts | undefined> => {
+  const { descriptor, source, identity, signal, limits, style, progress, threads, connections } = work
+  const disconnect = blob === undefined ? undefined : await connections.take(signal)
+  const thread = threads.take(signal)
+  /** Of the stream: who gives the layer up does not wait for bytes that may be slow to come. */
+  const stop = new AbortController()
+  let ahead: Ahead | undefined
+  try {
+    if (blob !== undefined) {
+      const bytes = source.blob(descriptor, { offset: blob.offset, signal: AbortSignal.any([signal, stop.signal]) })
+      ahead = new Ahead(bytes, blob.fd, blob.offset)
+      await ahead.run(thread, (position) => progress.moved(position, 0))
+      if (ahead.ended) disconnect?.()
+    }
+    await thread
+    const present = ahead?.position ?? descriptor.size
+    progress.moved(present, 0)
+    return await unpackLayer({
+      descriptor,
+      signal,
+      onProgress: (position) => progress.moved(Math.max(position, present), position),
+      blob: { fd: blob?.fd ?? fd!, offset: present },
+      ...(ahead === undefined ? {} : { source: ahead.rest() }),
+      ...(folder === undefined ? {} : { unpack: { diffID: identity.diffID, folder: folder.folder, limits, style } }),
+    })
+  } finally {
+    stop.abort()
+    // what it says of its end is nobody’s concern any more
+    await ahead?.end().catch(() => undefined)
+    disconnect?.()
+    // also one that comes when all is over
+    thread.then(
+      (release) => release(),
+      () => undefined,
+    )
+  }
+}
+
+/** Nothing of it depends on the layers below. */
+const stands = ({ implied, links, root, opaque }: LayerFacts): boolean => implied.length === 0 && links.length === 0 && root && !opaque
+
+/** What was verified is made durable: the blob at once, the layer when it is what it is upon its lower ones. */
+const commit = async (work: LayerWork, { blob, folder }: Claim, facts: LayerFacts | undefined): Promise<Layer | undefined> => {
+  const { descriptor, lowers, style } = work
+  try {
+    await blob?.commit()
+    if (folder === undefined || facts === undefined) return undefined
+    const { size, entries, implied, links } = stands(facts)
+      ? facts
+      : fixUp(
+          folder.folder,
+          facts,
+          (await lowers()).map(({ root }) => root),
+          style,
+        )
+    return await folder.commit({ size, entries, implied, links: links.map(({ path }) => path), xattrs: style }, descriptor)
+  } catch (error) {
+    return await cleanUp(error, async () => folder?.discard())
+  }
+}
