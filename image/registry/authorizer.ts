@@ -39,7 +39,8 @@ const union = (known: readonly string[], challenged: string | undefined): readon
     actions.set(resource, [...new Set([...(had ?? []), ...wanted])])
   }
   if (!more) return known
-  return [...actions].slice(0, MOST_SCOPES).map(([resource, list]) => (list.length === 0 ? resource : `${resource}:${list.join(',')}`))
+  const all = [...actions].slice(0, MOST_SCOPES).map(([resource, list]) => (list.length === 0 ? resource : `${resource}:${list.join(',')}`))
+  return all.join(' ') === known.join(' ') ? known : all
 }
 
 /** The better of what is offered and known. */

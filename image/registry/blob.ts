@@ -1,6 +1,7 @@
 /** Blobs: distribution-spec, "Pulling blobs", from any byte on, over as many connections as it takes. */
 import type { Descriptor } from '../spec/types.ts'
-import type { Client } from './client.ts'
+import { layerType } from '../spec/media-types.ts'
+import type { Ask, Client } from './client.ts'
 import type { Received } from './exchange.ts'
 import { type Asked, ConnectionError, corrupt, RegistryError, where } from './failure.ts'
 import { flow } from './flow.ts'
@@ -86,30 +87,44 @@ async function* bodyOf(
   }
 }
 
+/** A layer that is not there, and whose descriptor says where else it is, is not fetched from there. */
+const foreign = (error: unknown, { mediaType, urls = [] }: Descriptor): unknown => {
+  if (!(error instanceof RegistryError) || error.kind !== 'not-found') return error
+  if (urls.length === 0 && layerType(mediaType)?.foreign !== true) return error
+  const hosts = [...new Set(urls.slice(0, 3).map((url) => (URL.canParse(url) ? new URL(url).host : 'an address that is none')))]
+  const at = hosts.length === 0 ? '' : `, said to be at ${clean(hosts.join(', '))}`
+  return new RegistryError('not-found', `${error.message}; it is a foreign layer${at}, from which nothing is fetched`, error.registry, {
+    cause: error,
+  })
+}
+
 /** From `position` to the end, as long as the patience lasts. Not verified. */
 export async function* readBlob(
   client: Client,
-  { digest, size }: Descriptor,
+  descriptor: Descriptor,
   position: Position,
   patience: Patience,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
   const { endpoint } = client
+  const { digest, size } = descriptor
   const asked: Asked = { endpoint, thing: `blob ${digest}` }
+  const wanted = (offset: number): Ask => ({
+    asked,
+    method: 'GET',
+    at: `${endpoint.repository}/blobs/${digest}`,
+    headers: offset === 0 ? {} : { Range: `bytes=${offset}-` },
+    expect: offset === 0 ? [200] : [200, 206, 416],
+    scopes: [`repository:${endpoint.repository}:pull`],
+    signal,
+  })
   while (position.offset < size) {
-    const { offset } = position
-    const received = await client.request(
-      {
-        asked,
-        method: 'GET',
-        at: `${endpoint.repository}/blobs/${digest}`,
-        headers: offset === 0 ? {} : { Range: `bytes=${offset}-` },
-        expect: offset === 0 ? [200] : [200, 206, 416],
-        scopes: [`repository:${endpoint.repository}:pull`],
-        signal,
-      },
-      patience,
-    )
+    let received: Received
+    try {
+      received = await client.request(wanted(position.offset), patience)
+    } catch (error) {
+      throw foreign(error, descriptor)
+    }
     try {
       for await (const piece of bodyOf(asked, client, received, size, position, signal)) {
         patience.progress(piece.length)

@@ -13,6 +13,8 @@ export interface Sent {
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   readonly body?: RequestBody
+  /** The body is for this address and no other. */
+  readonly secret?: boolean
 }
 
 export interface RequestBody {

@@ -43,6 +43,7 @@ export const follow = async (wire: Wire, sent: Sent, rules: Rules): Promise<Rece
     received.drop()
     if (hops >= wire.limits.redirects)
       throw new ConnectionError('', `${sent.url.host} redirects more than ${wire.limits.redirects} times, last to ${redact(url)}`, false)
+    if (sent.secret === true) throw new ConnectionError('', `${url.host} redirects a login, which is not sent on`, false)
     url = resolve(received.headers.get('location')!, url, rules.insecure, 'redirects to')
   }
 }

@@ -68,7 +68,13 @@ const sentFor = (url: URL, { service, scopes, credentials }: TokenRequest): Sent
     const open = async function* (): AsyncGenerator<Uint8Array> {
       yield bytes
     }
-    return { method: 'POST', url, headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: { length: bytes.length, open } }
+    return {
+      method: 'POST',
+      url,
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+      body: { length: bytes.length, open },
+      secret: true,
+    }
   }
   const asked = new URL(url)
   if (service !== undefined) asked.searchParams.set('service', service)
