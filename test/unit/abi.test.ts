@@ -13,6 +13,7 @@ import * as netlink from '../../runtime/sys/abi/netlink.ts'
 import * as personality from '../../runtime/sys/abi/personality.ts'
 import * as poll from '../../runtime/sys/abi/poll.ts'
 import * as prctl from '../../runtime/sys/abi/prctl.ts'
+import * as quota from '../../runtime/sys/abi/quota.ts'
 import * as resource from '../../runtime/sys/abi/resource.ts'
 import * as sched from '../../runtime/sys/abi/sched.ts'
 import * as seccomp from '../../runtime/sys/abi/seccomp.ts'
@@ -140,6 +141,11 @@ const HEADERS: Readonly<Record<string, Header>> = {
   },
   ioprio: { constants: ioprio, includes: ['linux/ioprio.h'], tables: ['IOPRIO_CLASSES'] },
   personality: { constants: personality, includes: ['linux/personality.h'], ours: ['PERSONALITIES', 'PERSONALITY_QUERY'] },
+  quota: {
+    constants: quota,
+    includes: ['linux/quota.h', 'linux/fs.h'],
+    layouts: { IF_DQBLK: 'struct if_dqblk', FSXATTR: 'struct fsxattr' },
+  },
   keyctl: { constants: keyctl, includes: ['linux/keyctl.h'] },
 }
 
