@@ -154,6 +154,8 @@ test('another invocation joins the user namespace of a process, and has power ov
     while (!/^Uid:\t700004\t/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) await new Promise((done) => setTimeout(done, 20))
     const alone = run(folder, [CHILD, '-', `kill -0 ${pid}`], { ranges: true })
     assert.match(alone.stderr, /Operation not permitted/)
+    const plain = spawnSync(AS_USER[0]!, [...AS_USER.slice(1), 'kill', '-0', String(pid)], { encoding: 'utf8' })
+    assert.equal(plain.status, 0, plain.stderr) // its namespace is this user's
     const joined = run(folder, [CHILD, `--join=${pid}`, `readlink /proc/self/ns/user; kill ${pid}`], { ranges: true })
     assert.equal(joined.stderr, '')
     assert.equal(joined.stdout.split('\n')[0], readlinkSync(`/proc/${child.pid}/ns/user`))
