@@ -5,7 +5,7 @@
  *   NAME/VERB.js       a verb with what a run that succeeds needs, for the verbs that a container’s life consists of
  *   NAME/VERB.later.js what such a verb imports on demand
  *   NAME/door.js       all verbs: for the others, and for help
- *   NAME/WORKER.cjs    what runs in a thread of its own
+ *   NAME/WORKER.js     what runs in a thread of its own
  *   NAME/*.ARCH.cache  V8’s code cache of each, good for the packaged Node with the launcher’s flags
  *
  * CommonJS and not modules, whose loader costs as much as the rest of Node’s start; and a file per verb, because the more there
@@ -21,7 +21,7 @@ import { build } from 'esbuild'
 const home = join(dirname(fileURLToPath(import.meta.url)), '..')
 const require = createRequire(import.meta.url)
 
-/** By name of the launcher: folder of the sources, the verbs with files of their own, and the global flags that take a value. */
+/** By name of the launcher: folder of the sources, the verbs with files of their own, the global flags that take a value, and workers. */
 const DOORS = {
   'wherry-oci': {
     sources: 'cli/oci',
@@ -30,8 +30,9 @@ const DOORS = {
   },
   wherry: {
     sources: 'cli/wherry',
-    verbs: [],
+    verbs: ['images', 'pull'],
     valued: ['root', 'run-root', 'log-level', 'log-format', 'config'],
+    workers: { 'layer-worker': 'image/layer/worker.ts' },
   },
 }
 
@@ -92,6 +93,9 @@ const spared = {
   },
 }
 
+/** What is never asked for: koffi's addon is opened by its path, and Node has the web's streams itself. */
+const EXTERNAL = ['@koromix/*', 'web-streams-polyfill/*']
+
 const OPTIONS = {
   absWorkingDir: home,
   write: false,
@@ -112,7 +116,7 @@ const textOf = ({ outputFiles }) =>
 
 const entry = (sources, contents) => ({
   bundle: true,
-  external: ['@koromix/*'],
+  external: EXTERNAL,
   stdin: { contents, resolveDir: join(home, sources), loader: 'ts' },
 })
 
@@ -244,6 +248,13 @@ for (const [name, door] of Object.entries(DOORS)) {
     writeFileSync(join(folder, `${verb}.js`), first)
     writeFileSync(join(folder, `${verb}.later.js`), second)
   }
+  for (const [worker, source] of Object.entries(door.workers ?? {}))
+    writeFileSync(
+      join(folder, `${worker}.js`),
+      textOf(await build({ ...OPTIONS, bundle: true, external: EXTERNAL, entryPoints: [source] })),
+    )
+  // Node reads a worker's file itself, and would take it for an ES module as the package says
+  writeFileSync(join(folder, 'package.json'), '{"type":"commonjs"}\n')
   for (const name of [...door.verbs, 'door']) {
     const file = join(folder, `${name}.js`)
     const options = { stdio: ['ignore', 'ignore', 'inherit'], timeout: 60_000 }

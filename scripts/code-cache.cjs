@@ -113,7 +113,9 @@ const train = async (program, verb, door) => {
 
 /** Output of the verb, which is the build’s otherwise, is dropped by who calls us. */
 const WHERRY_TRAINING = {
-  door: ['version'],
+  door: ['system', 'df'],
+  images: ['images', '--filter', 'dangling=false'],
+  pull: ['pull', '--help'],
 }
 
 const trainWherry = async (program, verb) => {

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { parseReference, type Reference, repository } from '../../image/reference.ts'
 import type { Credentials, RegistryOptions, TraceEvent } from '../../image/registry/options.ts'
 import { registrySource } from '../../image/registry/source.ts'
+import { listTags } from '../../image/registry/tags.ts'
 import { registryTarget } from '../../image/registry/target.ts'
 import { type ConnectionOptions, connectionFor } from '../../image/settings/connection.ts'
 import { candidatesFor, type Registries, readRegistries } from '../../image/settings/registries.ts'
@@ -10,6 +11,7 @@ import { type Surroundings, surroundings } from '../../image/settings/surroundin
 import type { ImageSource, ImageTarget } from '../../image/source.ts'
 import type { Digest } from '../../image/digest.ts'
 import type { Context } from './context.ts'
+import { chosenLimits, registryLimits } from './limits.ts'
 import { askPassword } from './password.ts'
 import type { RegistryFlags } from './registry-flags.ts'
 import { VERSION } from './version.ts'
@@ -19,6 +21,8 @@ export interface RegistryAccess {
   /** What a name may stand for, in the order to try. */
   candidates(text: string): readonly Reference[]
   source(reference: Reference): ImageSource
+  /** Of the repository. */
+  tags(reference: Reference, signal: AbortSignal): Promise<readonly string[]>
   /** @param mountFrom repositories on the same registry that may have a blob */
   target(reference: Reference, mountFrom?: (digest: Digest) => readonly string[]): ImageTarget
 }
@@ -44,7 +48,7 @@ const givenCredentials = (text: string): Credentials => {
 }
 
 /** Asks for a password where one is wanted and missing: call it before anything is begun. */
-export const openRegistries = (flags: RegistryFlags, context: Context): RegistryAccess => {
+export const openRegistries = (flags: RegistryFlags, context: Context, limits = chosenLimits(context.settings)): RegistryAccess => {
   const around = aroundOf(context)
   const registries = readRegistries(around)
   const given = flags.creds === undefined ? undefined : givenCredentials(flags.creds)
@@ -63,6 +67,7 @@ export const openRegistries = (flags: RegistryFlags, context: Context): Registry
       ...(given === undefined
         ? {}
         : { credentials: async (wanted: string) => (wanted === repository(reference) ? given : connection.credentials?.(wanted)) }),
+      limits: registryLimits(limits),
       userAgent: USER_AGENT,
       env: process.env,
       onTrace: traceTo(context),
@@ -72,6 +77,7 @@ export const openRegistries = (flags: RegistryFlags, context: Context): Registry
     registries,
     candidates: (text) => candidatesFor(text, registries),
     source: (reference) => registrySource(reference, optionsFor(reference, 'pull')),
+    tags: (reference, signal) => listTags(reference, optionsFor(reference, 'pull'), signal),
     target: (reference, mountFrom) =>
       registryTarget(reference, { ...optionsFor(reference, 'push'), ...(mountFrom === undefined ? {} : { mountFrom }) }),
   }

@@ -1,5 +1,6 @@
 /** docs/settings.md, made from the table of settings. */
-import { type Setting, SETTINGS } from './settings.ts'
+import type { Setting } from './setting.ts'
+import { SETTINGS } from './settings.ts'
 
 const row = ([name, { flagless, value, type, env, key, default: usual, help, choices }]: readonly [string, Setting]): string => {
   const flag = flagless ? '' : `\`--${name}${type === 'boolean' ? '' : ` ${value ?? 'VALUE'}`}\``

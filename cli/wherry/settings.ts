@@ -6,21 +6,8 @@ import { isAbsolute, resolve } from 'node:path'
 import type { Flag, Flags } from '../support/flags.ts'
 import { nearest } from '../support/nearest.ts'
 import { readValue, UsageError, type Value, WANTED } from '../support/parse.ts'
-
-export interface Setting {
-  readonly type: 'string' | 'path' | 'boolean' | 'integer' | 'size' | 'duration'
-  /** What the value is, for the help. */
-  readonly value?: string
-  readonly choices?: readonly string[]
-  readonly help: string
-  /** In words, for the help. */
-  readonly default: string
-  readonly env: string
-  /** Name in the files; tables with a dot: `pull.parallel`. What says where the files are has none. */
-  readonly key?: string
-  /** The setting has no flag. */
-  readonly flagless?: true
-}
+import { LIMIT_SETTINGS } from './limit-settings.ts'
+import type { Setting } from './setting.ts'
 
 export const SETTINGS = {
   root: {
@@ -65,6 +52,7 @@ export const SETTINGS = {
     default: '/etc/wherry/wherry.toml, and before it $XDG_CONFIG_HOME/wherry/wherry.toml',
     env: 'WHERRY_CONFIG',
   },
+  ...LIMIT_SETTINGS,
 } as const satisfies Readonly<Record<string, Setting>>
 
 export type SettingName = keyof typeof SETTINGS

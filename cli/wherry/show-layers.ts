@@ -28,7 +28,7 @@ const layerBar = (row: LayerRow, largest: number, width: number, screen: Screen)
   const marks = screen.unicode ? BLOCKS : ASCII
   const scale = largest === 0 ? 0 : width / largest
   const all = row.size === 0 ? 0 : Math.max(1, Math.round(row.size * scale))
-  const wasted = row.wasted === 0 ? 0 : Math.min(all, Math.max(1, Math.round(row.wasted * scale)))
+  const wasted = row.size === 0 ? 0 : Math.round((row.wasted / row.size) * all)
   return (
     coloured(marks.kept.repeat(all - wasted), '36', screen) +
     coloured(marks.wasted.repeat(wasted), '31', screen) +

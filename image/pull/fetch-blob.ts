@@ -24,7 +24,10 @@ const receive = async (source: ImageSource, { descriptor, fd }: BlobIngest, sign
   }
   const found = digestFrom(algorithmOf(descriptor.digest), hash)
   if (position !== descriptor.size || found !== descriptor.digest)
-    throw new WherryError('data-loss', `${source.name}: blob ${descriptor.digest}: ${position} bytes with digest ${found} have come instead`)
+    throw new WherryError(
+      'data-loss',
+      `${source.name}: blob ${descriptor.digest}: ${position} bytes with digest ${found} have come instead`,
+    )
 }
 
 /** Does nothing if it is there. What an earlier try has left is not trusted. Throws `data-loss`, and what the source does. */

@@ -96,8 +96,8 @@ class PlainProgress implements Progress {
     this.#write = write
   }
 
-  set(key: string, { label, state }: ProgressRow): void {
-    if (this.#states.get(key) === state) return
+  set(key: string, { label, state, phase }: ProgressRow): void {
+    if (phase === 'waiting' || this.#states.get(key) === state) return
     this.#states.set(key, state)
     this.#write(`${label}: ${state}\n`)
   }

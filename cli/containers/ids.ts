@@ -1,0 +1,29 @@
+/** Ids of containers: 64 hexadecimal digits; people see the first twelve. */
+import { closeSync, openSync, readSync } from 'node:fs'
+
+const BYTES = 32
+const SHOWN = 12
+
+/** From the kernel's generator; node:crypto takes longer to load than a container to start. */
+export const randomBytes = (length: number): Buffer => {
+  const fd = openSync('/dev/urandom', 'r')
+  try {
+    const bytes = Buffer.alloc(length)
+    readSync(fd, bytes, 0, length, null)
+    return bytes
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Never of digits alone in what is shown: that would be taken for a number, as docker says. */
+export const newId = (): string => {
+  for (;;) {
+    const id = randomBytes(BYTES).toString('hex')
+    if (!/^\d+$/.test(id.slice(0, SHOWN))) return id
+  }
+}
+
+export const isId = (text: string): boolean => /^[0-9a-f]{64}$/.test(text)
+
+export const shortId = (id: string): string => id.slice(0, SHOWN)
