@@ -97,7 +97,7 @@ const writeFile = async (entry: MergedEntry, header: TarHeader, output: Output, 
     let size = header.size
     if (sparse === undefined) await output.append(encodeHeader(header))
     else {
-      const map = sparseMap(sparse)
+      const map = sparseMap(sparse, header.size)
       size = map.length + sparse.reduce((sum, { length }) => sum + length, 0)
       await output.append(Buffer.concat([encodeHeader(sparseHeader(header, size)), map]))
     }

@@ -31,8 +31,11 @@ export const dataExtents = (fd: number, size: number): Range[] | undefined => {
   return first?.offset === 0 && first.length === size ? undefined : parts
 }
 
-/** The map of GNU’s sparse format 1.0, in whole blocks: it stands before the data. */
-export const sparseMap = (parts: readonly Range[]): Buffer => {
+/** The map of GNU’s sparse format 1.0 for a file of `size` bytes, in whole blocks: it stands before the data. */
+export const sparseMap = (data: readonly Range[], size: number): Buffer => {
+  const last = data.at(-1)
+  // GNU tar takes the end of the last part for the end of the file
+  const parts = (last === undefined ? 0 : last.offset + last.length) === size ? data : [...data, { offset: size, length: 0 }]
   const text = [parts.length, ...parts.flatMap(({ offset, length }) => [offset, length])].map((number) => `${number}\n`).join('')
   return Buffer.concat([Buffer.from(text), Buffer.alloc((512 - (text.length % 512)) % 512)])
 }

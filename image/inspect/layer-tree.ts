@@ -37,6 +37,12 @@ interface Rights {
   readonly xattrs: string | undefined
 }
 
+const BARE = { kind: FILE, mode: 0, uid: 0, gid: 0, mtime: 0, size: 0 }
+
+/** In the order of a walk: folder by folder, by the bytes of names. */
+const comesBefore = (path: string, other: string): boolean =>
+  Buffer.compare(encodeBytes(path.replaceAll('/', '\0')), encodeBytes(other.replaceAll('/', '\0'))) < 0
+
 export class LayerTree {
   readonly paths = new PathTrie()
   readonly #texts = new Arena()
@@ -71,10 +77,22 @@ export class LayerTree {
     return this.#set(this.paths.add(path), layer, attributes, 0)
   }
 
+  /**
+   * A further name of a file. In one layer the first of the names, as a walk of the folder meets them, is the one that has the file:
+   * so it does not matter in which order an archive has them.
+   */
   addHardLink(path: string, layer: number, target: string): Version {
     const node = this.paths.add(path)
-    const attributes = { kind: FILE, mode: 0, uid: 0, gid: 0, mtime: 0, size: 0, target }
-    return this.#set(node, layer, attributes, HARD_LINK)
+    const first = this.paths.find(target)
+    const file = first === NO_NODE || first === node ? NO_VERSION : this.at(first, layer)
+    if (file === NO_VERSION || this.kindOf(file) !== FILE || this.has(file, HARD_LINK) || !comesBefore(path, target))
+      return this.#set(node, layer, { ...BARE, target }, HARD_LINK)
+    const { mode, uid, gid, xattrs } = this.#rightsOf(file)
+    const rights = { mode, uid, gid, ...(xattrs === undefined ? {} : { xattrs }) }
+    const version = this.#set(node, layer, { kind: FILE, ...rights, mtime: this.mtimeOf(file), size: this.sizeOf(file) }, 0)
+    this.#hashes.set(version, this.#hashes.get(file))
+    this.#set(first, layer, { ...BARE, target: path }, HARD_LINK)
+    return version
   }
 
   whiteout(path: string, layer: number): void {

@@ -70,9 +70,10 @@ export const summarise = (tree: LayerTree, layers: number): Summary => {
       discovered += bytes
       least = Math.min(least, bytes)
       if (live[version] === 0) row.wasted += bytes
+      else visible.bytes += bytes
     }
     if (least < Number.POSITIVE_INFINITY) smallest += least
-    if (last !== NO_VERSION) count(visible, tree, last)
+    if (last !== NO_VERSION) visible[isFolder(tree, last) ? 'folders' : 'files']++
   }
   return {
     layers: rows,
