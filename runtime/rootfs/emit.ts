@@ -38,8 +38,8 @@ export interface OverlayPlan {
 /** Where the overlay is attached for a moment, in a mount namespace that nobody else sees: it is there wherever the names are. */
 const POINT = '/proc'
 
-const openFolder = (p: Program, folder: Operand, path: string | Cell): Cell =>
-  p.call('openat', [folder, path, O_PATH | O_CLOEXEC | O_DIRECTORY[p.arch] | O_NOFOLLOW[p.arch], 0])
+const openFolder = (p: Program, folder: Operand, path: string | Cell, follow = false): Cell =>
+  p.call('openat', [folder, path, O_PATH | O_CLOEXEC | O_DIRECTORY[p.arch] | (follow ? 0 : O_NOFOLLOW[p.arch]), 0])
 
 /** A copy of the mount at `fd`, idmapped and attached over it. */
 const idmapped = (p: Program, fd: Cell, userns: number): Cell => {
@@ -54,7 +54,7 @@ const idmapped = (p: Program, fd: Cell, userns: number): Cell => {
 const emitLowers = (p: Program, { description: { lowers }, userns, from }: OverlayPlan): void => {
   const slot = p.cell('slot', from)
   p.during = 'layer'
-  const item = p.shared(PAGE_WORDS.item, 'layer')
+  const item = p.shared(PAGE_WORDS.item, 'path')
   p.each(lowers.toReversed(), item, () => {
     const folder = openFolder(p, AT_FDCWD, item)
     const fd = userns === undefined ? folder : idmapped(p, folder, userns)
@@ -68,7 +68,7 @@ const emitLowers = (p: Program, { description: { lowers }, userns, from }: Overl
 const emitUpper = (p: Program, { description: { upper, work, lowers }, userns, from }: OverlayPlan): void => {
   if (upper === undefined || work === undefined) return
   p.during = 'upper folder'
-  const own = openFolder(p, AT_FDCWD, dirname(upper))
+  const own = openFolder(p, AT_FDCWD, dirname(upper), true)
   const parent = userns === undefined ? own : idmapped(p, own, userns)
   for (const [index, path] of [upper, work].entries()) {
     const fd = openFolder(p, parent, basename(path))

@@ -11,6 +11,7 @@ import {
   readdirSync,
   readFileSync,
   rmdirSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -19,6 +20,7 @@ import { setTimeout } from 'node:timers/promises'
 import { deleteContainer } from '../../runtime/container/delete.ts'
 import { explain } from '../../runtime/container/explain.ts'
 import { start } from '../../runtime/container/start.ts'
+import { isErrno } from '../../runtime/sys/error.ts'
 import { openRootfs } from '../../runtime/rootfs/open.ts'
 import { inUserNamespace } from '../support/config.ts'
 import { Layered } from '../support/layered.ts'
@@ -50,6 +52,26 @@ test('120 layers, the highest wins', { skip }, async (t) => {
   assert.equal(await box.run(), '119\n119')
 })
 
+/** Of a process or descriptor that is gone by now, or a kernel thread: nothing. */
+const unless = <T>(look: () => T): T | undefined => {
+  try {
+    return look()
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ESRCH', 'EACCES', 'ENOTDIR')) return undefined
+    throw error
+  }
+}
+
+/** Processes that have a descriptor, the root or the working directory on the device. */
+const holders = (device: number): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      const fds = unless(() => readdirSync(`/proc/${pid}/fd`).map((fd) => `fd/${fd}`)) ?? []
+      return ['root', 'cwd', ...fds].some((name) => unless(() => statSync(`/proc/${pid}/${name}`).dev) === device)
+    })
+    .map(Number)
+
 test("the host's mount table does not change while it is made, runs and is deleted", { skip }, async (t) => {
   const box = new Layered(t, 'exec sleep 100000')
   box.layer()
@@ -62,6 +84,8 @@ test("the host's mount table does not change while it is made, runs and is delet
   assert.equal(inside.get('/')?.type, 'overlay')
   assert.deepEqual([...inside.keys()].sort(), ['/', '/dev', '/dev/pts', '/proc'])
   assert.ok(!inside.get('/')!.superOptions.join().includes(box.folder), 'no path of the host is told')
+  const device = statSync(`/proc/${record.init!.pid}/root/`).dev
+  assert.deepEqual(holders(device), [record.init!.pid], 'nobody but the container keeps it')
   await deleteContainer(box.engine, box.id, { force: true })
   await keeper.ended()
   keeper.acknowledge()
