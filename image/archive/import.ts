@@ -1,5 +1,5 @@
 /** A root file system as a tar archive, made an image of one layer: the layer is the archive as it is, compressed or not. */
-import { closeSync, createReadStream, fstatSync, openSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs'
 import fetch from 'node-fetch'
 import { WherryError } from '../../runtime/errors.ts'
 import { isErrno } from '../../runtime/sys/error.ts'
@@ -17,7 +17,7 @@ import type { Descriptor, Platform } from '../spec/types.ts'
 import { applyChanges } from './change.ts'
 import { spoolBytes } from './open-archive.ts'
 import { MAGIC_BYTES, packingOfBytes } from './packing.ts'
-import { readRange, streamRange } from './read-range.ts'
+import { readRange, streamRange, streamToEnd } from './read-range.ts'
 
 export interface ImportOptions {
   /** Folder on whose file system temporary files are made: the store’s. */
@@ -81,18 +81,16 @@ const redacted = (where: string): string => {
 const open = async (where: string | number, options: ImportOptions): Promise<Opened> => {
   if (typeof where === 'string' && isUrl(where)) return download(where, options)
   const name = typeof where === 'string' ? where : 'standard input'
-  if (typeof where === 'number') return { name, ...(await spoolBytes(readable(where), options)) }
+  if (typeof where === 'number') return { name, ...(await spoolBytes(streamToEnd(where, options.signal), options)) }
   const fd = openFile(where)
   const stat = fstatSync(fd)
   if (stat.isFile()) return { fd, size: stat.size, name }
   try {
-    return { name, ...(await spoolBytes(readable(fd), options)) }
+    return { name, ...(await spoolBytes(streamToEnd(fd, options.signal), options)) }
   } finally {
     closeSync(fd)
   }
 }
-
-const readable = (fd: number): AsyncIterable<Uint8Array> => createReadStream('', { fd, autoClose: false, highWaterMark: 256 * 1024 })
 
 const openFile = (path: string): number => {
   try {

@@ -1,5 +1,5 @@
 /** Opens archives and folders of images, whatever they are; pipes and compressed archives go through a temporary file. */
-import { closeSync, createReadStream, fstatSync, openSync, statSync, write } from 'node:fs'
+import { closeSync, fstatSync, openSync, statSync, write } from 'node:fs'
 import { promisify } from 'node:util'
 import { WherryError } from '../../runtime/errors.ts'
 import { O_CLOEXEC, O_RDONLY } from '../../runtime/sys/abi/fcntl.ts'
@@ -11,7 +11,7 @@ import type { Files } from './files.ts'
 import { FolderFiles } from './folder-files.ts'
 import { isLayout, readLayout } from './layout.ts'
 import { MAGIC_BYTES, packingOfBytes } from './packing.ts'
-import { readRange } from './read-range.ts'
+import { readRange, streamToEnd } from './read-range.ts'
 import { TarFiles } from './tar-files.ts'
 import { temporaryFile } from './temporary.ts'
 import { DEFAULT_UNPACKING, type Unpacking, unpackStream } from './unpack-stream.ts'
@@ -91,12 +91,7 @@ const tarFiles = async (where: string | number, name: string, options: OpenArchi
         return new TarFiles(fd, stat.size, name)
       }
     }
-    const packed = createReadStream('', {
-      fd,
-      autoClose: false,
-      highWaterMark: 256 * 1024,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    })
+    const packed = streamToEnd(fd, options.signal)
     const { bytes } = await unpackStream(packed, name, options.limits ?? DEFAULT_UNPACKING)
     return await spool(bytes, name, options)
   } finally {

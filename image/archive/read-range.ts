@@ -33,5 +33,15 @@ export async function* streamRange(fd: number, range: Range, name: string, signa
   }
 }
 
+/** From where the descriptor is to its end: for pipes. It is not closed, which a stream of node:fs would do whatever it is told. */
+export async function* streamToEnd(fd: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    signal?.throwIfAborted()
+    const { bytesRead, buffer } = await readAt(fd, Buffer.allocUnsafe(CHUNK), 0, CHUNK, null)
+    if (bytesRead === 0) return
+    yield buffer.subarray(0, bytesRead)
+  }
+}
+
 const endsEarly = (name: string, missing: number): WherryError =>
   new WherryError('data-loss', `${name}: the file ends ${missing} bytes early: it is truncated, make it again`)
