@@ -87,9 +87,7 @@ const withProxies = <T>(make: () => T): T => {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code === undefined || !code.startsWith('ERR_PROXY_')) throw cause
-    throw new WherryError('invalid-argument', '$HTTP_PROXY or $HTTPS_PROXY is no address of a proxy: http://proxy.example.com:3128', {
-      cause,
-    })
+    throw new WherryError('invalid-argument', '$HTTP_PROXY or $HTTPS_PROXY is no address of a proxy: http://proxy.example.com:3128')
   }
 }
 

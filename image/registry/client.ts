@@ -27,6 +27,11 @@ export interface Ask {
   readonly answer?: number
 }
 
+export interface Fetched {
+  readonly received: Received
+  readonly bytes: Buffer | undefined
+}
+
 /** A failure of one try: whether another one may do better, and when the registry wants it. */
 export interface Failed {
   readonly error: RegistryError
@@ -94,6 +99,23 @@ export class Client {
       if ('status' in outcome) return outcome
       if (!outcome.transient) throw outcome.error
       await patience.failed(outcome)
+    }
+  }
+
+  /**
+   * As `request`, with all of the answer’s body; `bytes` is undefined where it has more than `most`. Connections that break in the middle
+   * are tried again.
+   */
+  async fetch(ask: Ask, most: number, patience = new Patience(this.limits, this.name, ask.signal)): Promise<Fetched> {
+    for (;;) {
+      const received = await this.request(ask, patience)
+      try {
+        return { received, bytes: await readAll(received, most, this.limits, this.name, ask.signal) }
+      } catch (error) {
+        const failed = this.failed(ask.asked, error)
+        if (!failed.transient) throw failed.error
+        await patience.failed(failed)
+      }
     }
   }
 

@@ -5,7 +5,6 @@ import type { Document } from '../source.ts'
 import { bareType, DOCUMENT_TYPES, isIndexType, isManifestType, isSchema1Type, OCI_INDEX, OCI_MANIFEST } from '../spec/media-types.ts'
 import type { Client } from './client.ts'
 import { type Asked, corrupt, RegistryError, where } from './failure.ts'
-import { readAll } from './flow.ts'
 import type { Patience } from './patience.ts'
 import { clean } from './words.ts'
 
@@ -30,8 +29,8 @@ const statedType = (asked: Asked, bytes: Uint8Array): { stated: string | undefin
   let value: unknown
   try {
     value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
-  } catch (cause) {
-    throw corrupt(asked, 'is not JSON', cause)
+  } catch {
+    throw corrupt(asked, 'is not JSON')
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw corrupt(asked, 'is not a JSON object')
   const { mediaType, schemaVersion, manifests, layers, config } = value as Readonly<Record<string, unknown>>
@@ -118,24 +117,13 @@ export const fetchDocument = async (
 ): Promise<Document> => {
   const ask = { ...asks(client, named, signal), method: 'GET' } as const
   const { asked } = ask
-  for (;;) {
-    const received = await client.request(ask, patience)
-    let bytes: Buffer | undefined
-    try {
-      bytes = await readAll(received, LARGEST_DOCUMENT, client.limits, client.name, signal)
-    } catch (error) {
-      const failed = client.failed(asked, error)
-      if (!failed.transient) throw failed.error
-      await patience.failed(failed)
-      continue
-    }
-    if (bytes === undefined) throw corrupt(asked, `has more than the ${LARGEST_DOCUMENT} bytes that a manifest may have`)
-    const coding = received.headers.get('content-encoding')
-    if (coding !== null && !/^\s*(?:identity)?\s*$/i.test(coding))
-      throw corrupt(asked, `is sent with content encoding ${JSON.stringify(clean(coding, 60))}, which nobody asked for`)
-    const digest = checkDigests(asked, bytes, named.digest, statedDigest(asked, received.headers.get('docker-content-digest')))
-    return { mediaType: typeOf(asked, received.headers.get('content-type'), bytes), digest, bytes }
-  }
+  const { received, bytes } = await client.fetch(ask, LARGEST_DOCUMENT, patience)
+  if (bytes === undefined) throw corrupt(asked, `has more than the ${LARGEST_DOCUMENT} bytes that a manifest may have`)
+  const coding = received.headers.get('content-encoding')
+  if (coding !== null && !/^\s*(?:identity)?\s*$/i.test(coding))
+    throw corrupt(asked, `is sent with content encoding ${JSON.stringify(clean(coding, 60))}, which nobody asked for`)
+  const digest = checkDigests(asked, bytes, named.digest, statedDigest(asked, received.headers.get('docker-content-digest')))
+  return { mediaType: typeOf(asked, received.headers.get('content-type'), bytes), digest, bytes }
 }
 
 /** The digest that the registry gives for the name, by HEAD: a hint for whether to fetch. Undefined where it does not say. */

@@ -75,7 +75,8 @@ export const connectionError = (error: unknown, url: URL): ConnectionError => {
   // of OpenSSL’s line with a thread, a code, a file and a line number
   const told = clean(/SSL routines:[^:]*:([^:]+)/.exec(message)?.[1] ?? message)
   const fail = (problem: string, transient: boolean): ConnectionError =>
-    new ConnectionError(code, `${url.host}: ${problem}${code === '' ? '' : ` (${code})`}`, transient, { cause: error })
+    // without its cause: node-fetch’s words have the address, with what may be secret in it
+    new ConnectionError(code, `${url.host}: ${problem}${code === '' ? '' : ` (${code})`}`, transient)
   const known = CODES[code]
   if (known !== undefined) return fail(known[0], known[1])
   if (code === 'ERR_PROXY_TUNNEL') {

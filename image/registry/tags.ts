@@ -3,19 +3,19 @@ import { WherryError } from '../../runtime/errors.ts'
 import { repository, type Reference, withTag } from '../reference.ts'
 import { Client } from './client.ts'
 import { type Asked, corrupt } from './failure.ts'
-import { readAll } from './flow.ts'
 import type { RegistryOptions } from './options.ts'
 
 const LARGEST_PAGE = 4 * 1024 * 1024
 const MOST_TAGS = 100_000
+const MOST_PAGES = 1000
 
 const tagsIn = (asked: Asked, reference: Reference, bytes: Uint8Array | undefined): readonly string[] => {
   if (bytes === undefined) throw corrupt(asked, `has more than ${LARGEST_PAGE} bytes`)
   let value: unknown
   try {
     value = JSON.parse(Buffer.from(bytes).toString())
-  } catch (cause) {
-    throw corrupt(asked, 'is not JSON', cause)
+  } catch {
+    throw corrupt(asked, 'is not JSON')
   }
   const tags = typeof value === 'object' && value !== null && 'tags' in value ? (value.tags ?? []) : undefined
   if (!Array.isArray(tags)) throw corrupt(asked, 'is no list of tags')
@@ -44,16 +44,11 @@ export const listTags = async (reference: Reference, options: RegistryOptions, s
   const tags: string[] = []
   try {
     let at: string | URL | undefined = `${endpoint.repository}/tags/list`
-    while (at !== undefined) {
-      const received = await client.request({
-        asked,
-        method: 'GET',
-        at,
-        expect: [200],
-        scopes: [`repository:${endpoint.repository}:pull`],
-        signal,
-      })
-      const page = tagsIn(asked, reference, await readAll(received, LARGEST_PAGE, client.limits, client.name, signal))
+    const scopes = [`repository:${endpoint.repository}:pull`]
+    for (let pages = 0; at !== undefined; pages++) {
+      if (pages >= MOST_PAGES) throw corrupt(asked, `has more than ${MOST_PAGES} pages`)
+      const { received, bytes } = await client.fetch({ asked, method: 'GET', at, expect: [200], scopes, signal }, LARGEST_PAGE)
+      const page = tagsIn(asked, reference, bytes)
       at = nextPage(asked, client, received.url, received.headers.get('link'))
       if (page.length === 0 && at !== undefined) throw corrupt(asked, 'has an empty page that another one follows')
       tags.push(...page)
