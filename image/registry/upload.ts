@@ -10,6 +10,9 @@ import { Patience } from './patience.ts'
 
 export type Open = () => AsyncIterable<Uint8Array>
 
+/** What a registry says that takes no chunks. */
+const NO_CHUNKS: readonly (number | undefined)[] = [400, 405, 411, 415, 501]
+
 /** The blob did not get further, and may the next time. */
 class Interrupted extends Error {
   readonly failed: Failed
@@ -170,7 +173,12 @@ export class Upload {
     }
     // an upload that the registry does not know any more, or whose place it sees elsewhere, can be found or begun again
     const lost = outcome.error.status === 404 || outcome.error.status === 416
-    if (outcome.transient || lost) throw new Interrupted({ ...outcome, transient: true })
+    const whole = ask.method === 'PATCH' && this.#offset === 0 && NO_CHUNKS.includes(outcome.error.status)
+    if (whole) {
+      await this.cancel()
+      this.#chunk = Number.POSITIVE_INFINITY
+    }
+    if (outcome.transient || lost || whole) throw new Interrupted({ ...outcome, transient: true })
     throw outcome.error
   }
 

@@ -22,9 +22,16 @@ const plain = await startRegistry()
 const secure = await startRegistry({ contents: plain.contents, ...(made === undefined ? {} : { tls: made.server }) })
 plain.contents.add('a/b', image, 'latest')
 after(() => Promise.all([plain.close(), secure.close()]))
-afterEach(() => {
+/** What a test has opened, to be closed also where it fails. */
+const opened: { close(): Promise<void> }[] = []
+const open = async <T extends { close(): Promise<void> }>(what: Promise<T>): Promise<T> => {
+  opened.push(await what)
+  return what
+}
+afterEach(async () => {
   plain.behave()
   secure.behave()
+  for (const each of opened.splice(0)) await each.close()
 })
 const ca = made === undefined ? [] : [made.authority.cert]
 
@@ -78,9 +85,8 @@ describe('TLS', { skip }, () => {
   })
 
   test('a certificate for another host is not', async () => {
-    const stranger = await startRegistry({ tls: made!.stranger })
+    const stranger = await open(startRegistry({ tls: made!.stranger }))
     await fails(stranger.host, { endpoint: { ...strict, tls: { ca } } }, 'its certificate is not trusted', 'ERR_TLS_CERT_ALTNAME_INVALID')
-    await stranger.close()
   })
 
   test('insecure takes any certificate, and plain http', async () => {
@@ -105,8 +111,8 @@ describe('TLS', { skip }, () => {
 
   test('a client certificate is shown to its registry, and to nobody else', async () => {
     const asking = { ...made!.server, ca, requestCert: true }
-    const closed = await startRegistry({ contents: plain.contents, tls: { ...asking, rejectUnauthorized: true } })
-    const other = await startRegistry({ contents: plain.contents, tls: { ...asking, rejectUnauthorized: false } })
+    const closed = await open(startRegistry({ contents: plain.contents, tls: { ...asking, rejectUnauthorized: true } }))
+    const other = await open(startRegistry({ contents: plain.contents, tls: { ...asking, rejectUnauthorized: false } }))
     const { cert, key } = made!.client
     try {
       await reads(closed.host, { endpoint: { ...strict, tls: { ca, cert, key } } })
@@ -157,15 +163,14 @@ describe('time', () => {
 
 describe('IPv6', () => {
   test('a host in brackets', async () => {
-    const six = await startRegistry({ host: '::1', contents: plain.contents })
+    const six = await open(startRegistry({ host: '::1', contents: plain.contents }))
     await reads(six.host, {})
-    await six.close()
   })
 })
 
 describe('proxies', () => {
   test('HTTP_PROXY for http, with its login', async () => {
-    const proxy = await startProxy()
+    const proxy = await open(startProxy())
     const { events, onTrace } = tracing()
     const env = { HTTP_PROXY: proxy.url.replace('//', '//me:proxy-secret@') }
     await reads(plain.host, { env, onTrace })
@@ -173,27 +178,24 @@ describe('proxies', () => {
     assert.equal(proxy.logins.at(-1), `Basic ${Buffer.from('me:proxy-secret').toString('base64')}`)
     assert.ok(!JSON.stringify(events).includes('proxy-secret'))
     assert.ok(plain.requests.every(({ headers }) => headers['proxy-authorization'] === undefined))
-    await proxy.close()
   })
 
   test('HTTPS_PROXY for https, by a tunnel', { skip }, async () => {
-    const proxy = await startProxy()
+    const proxy = await open(startProxy())
     await reads(secure.host, { endpoint: { insecure: false, tls: { ca } }, env: { https_proxy: proxy.url } })
     assert.deepEqual(new Set(proxy.requests), new Set([`CONNECT ${secure.host}`]))
-    await proxy.close()
   })
 
   test('NO_PROXY', { skip }, async () => {
-    const proxy = await startProxy()
+    const proxy = await open(startProxy())
     const env = { HTTP_PROXY: proxy.url, HTTPS_PROXY: proxy.url, NO_PROXY: 'localhost,127.0.0.1' }
     await reads(secure.host, { endpoint: { insecure: false, tls: { ca } }, env })
     await reads(plain.host, { env })
     assert.deepEqual(proxy.requests, [])
-    await proxy.close()
   })
 
   test('a proxy that refuses is named, without its login', { skip }, async () => {
-    const proxy = await startProxy({ refuse: 407 })
+    const proxy = await open(startProxy({ refuse: 407 }))
     const source = sourceOf(`${secure.host}/a/b`, {
       endpoint: { insecure: false },
       env: { HTTPS_PROXY: proxy.url.replace('//', '//me:proxy-secret@') },
@@ -201,7 +203,6 @@ describe('proxies', () => {
     const { message } = await refused(source.document(), 'unavailable', 'the proxy of $HTTPS_PROXY', '407')
     assert.ok(!message.includes('proxy-secret'), message)
     await source.close()
-    await proxy.close()
   })
 
   test('what is no address of a proxy', async () => {
@@ -217,7 +218,7 @@ describe('proxies', () => {
 describe('redirects', () => {
   test('are followed, to another host without the login', async () => {
     const user = { username: 'u', password: 'p' }
-    const registry = await startRegistry({ contents: plain.contents, login: basicLogin(user) })
+    const registry = await open(startRegistry({ contents: plain.contents, login: basicLogin(user) }))
     for (const status of [301, 302, 303, 307, 308]) {
       registry.behave()
       plain.behave()
@@ -232,7 +233,6 @@ describe('redirects', () => {
         [undefined],
       )
     }
-    await registry.close()
   })
 
   test('keep the range that was asked for', async () => {

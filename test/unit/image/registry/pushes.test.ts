@@ -67,6 +67,15 @@ describe('blobs are sent', () => {
     assert.equal(registry.log(/^PATCH/).length, 2)
   })
 
+  for (const status of [400, 405, 411, 415, 501])
+    test(`in one request after all, where chunks are answered with ${status}`, async () => {
+      registry.on({ method: 'PATCH', path: '/uploads/' }, fail(status, 'UNSUPPORTED', 'no chunks'))
+      await put(CHUNKED)
+      assert.ok(stored().equals(bytes))
+      assert.equal(registry.log(/^PATCH/).length, 1)
+      assert.equal(registry.uploads, 0)
+    })
+
   test('empty ones too', async () => {
     const empty = blobOf('', 'x/y')
     await put({}, opening(empty.bytes), empty.descriptor)
@@ -244,7 +253,7 @@ describe('refusals', () => {
     [413, 'resource-exhausted'],
     [400, 'invalid-argument'],
   ] as const)
-    for (const method of ['POST', 'PUT', 'PATCH'] as const)
+    for (const method of status === 400 || status === 405 ? (['POST', 'PUT'] as const) : (['POST', 'PUT', 'PATCH'] as const))
       test(`${status} to ${method}`, async () => {
         registry.on({ method, path: '/uploads/' }, fail(status, 'CODE', 'words'))
         await refused(
