@@ -7,6 +7,7 @@ import { DIRECTORY, FILE, NONE } from './entry.ts'
 import type { FeedOptions } from './feed.ts'
 import { HARD_LINK, IMPLIED, LayerTree, NO_VERSION, OPAQUE, type Version, WHITEOUT } from './layer-tree.ts'
 import { NO_NODE, type Node, ROOT } from './path-trie.ts'
+import { hasImplied, relocate } from './relocate.ts'
 import { type Difference, differences, inodeOf, type Shown, shown } from './stack.ts'
 
 export interface DiffLayer {
@@ -48,8 +49,12 @@ const plan = async (a: readonly DiffLayer[], b: readonly DiffLayer[], options: F
   const feed = (at: number, more: FeedOptions = {}): Promise<void> =>
     layers[at]!.feed(tree, at, { ...options, ...more, hash: layers[at]!.hash === undefined })
   for (let at = common; at < layers.length; at++) await feed(at)
+  const first = (layer: number): boolean => layer < a.length
+  const second = (layer: number): boolean => layer < common || layer >= a.length
   if (common < layers.length) {
-    const touched = touchedBy(tree)
+    // where folders are links below, what is in them is touched elsewhere
+    const anywhere = hasImplied(tree, (layer) => layers[layer]!.hash === undefined)
+    const touched = anywhere ? {} : touchedBy(tree)
     for (let at = 0; at < common; at++) await feed(at, touched)
     for (let missing = missingTargets(tree); missing.size > 0; ) {
       const wanted = { wanted: (path: string) => missing.has(path) }
@@ -59,7 +64,9 @@ const plan = async (a: readonly DiffLayer[], b: readonly DiffLayer[], options: F
       missing = still
     }
   }
-  return { tree, layers, first: (layer) => layer < a.length, second: (layer) => layer < common || layer >= a.length }
+  relocate(tree, first)
+  relocate(tree, second)
+  return { tree, layers, first, second }
 }
 
 /** What of lower layers matters to those that have been fed: paths they have too, and all beneath what they hide. */

@@ -120,7 +120,7 @@ const unpackedLayer = (layer: InspectedLayer, { root, facts }: Layer): Inspected
   chainID: layer.chainID,
   root,
   feed: async (tree: LayerTree, index: number, options: FeedOptions) =>
-    walkLayer(tree, index, { root, implied: facts.implied, links: [] }, options),
+    walkLayer(tree, index, { root, implied: facts.implied, links: facts.links }, options),
   hash: (path) => hashFile(root, path),
 })
 

@@ -112,13 +112,6 @@ export class LayerTree {
     else this.#flags.set(version, this.#flags.get(version) | OPAQUE)
   }
 
-  /** The folder is there in the layer, but nothing is said of its mode or owner. */
-  implied(path: string, layer: number): void {
-    const node = this.paths.add(path)
-    this.#imply(node, layer)
-    this.#implyOne(node, layer)
-  }
-
   /** The node’s version of this layer. */
   at(node: Node, layer: number): Version {
     let version = this.newestOf(node)
@@ -262,19 +255,57 @@ export class LayerTree {
     if (this.#count >= MOST_VERSIONS)
       throw new WherryError('resource-exhausted', `more than ${MOST_VERSIONS} entries in the layers: too many to compare`)
     const version = this.#count++
-    this.#nodes.set(version, node)
     this.#layers.set(version, layer)
     this.#kinds.set(version, kind)
     this.#flags.set(version, flags)
+    this.#link(version, node)
+    return version
+  }
+
+  /** Into the node’s list, newest first. */
+  #link(version: Version, node: Node): void {
+    this.#nodes.set(version, node)
     let newer = NO_VERSION
     let next = this.newestOf(node)
-    while (next !== NO_VERSION && this.#layers.get(next) > layer) {
+    while (next !== NO_VERSION && this.#layers.get(next) > this.#layers.get(version)) {
       newer = next
       next = this.olderThan(next)
     }
-    if (next !== NO_VERSION) this.#older.set(version, next + 1)
+    this.#older.set(version, next + 1)
     if (newer === NO_VERSION) this.#newest.set(node, version + 1)
     else this.#older.set(newer, version + 1)
-    return version
+  }
+
+  #unlink(version: Version): void {
+    const node = this.#nodes.get(version)
+    let newer = NO_VERSION
+    for (let at = this.newestOf(node); at !== version; at = this.olderThan(at)) newer = at
+    if (newer === NO_VERSION) this.#newest.set(node, this.#older.get(version))
+    else this.#older.set(newer, this.#older.get(version))
+  }
+
+  /** As if the layer had had it there. Onto a folder, a folder merges. */
+  move(version: Version, path: string): void {
+    this.#unlink(version)
+    const layer = this.#layers.get(version)
+    const node = this.paths.add(path)
+    this.#imply(node, layer)
+    const there = this.at(node, layer)
+    if (there === NO_VERSION) this.#link(version, node)
+    else if (this.kindOf(version) === DIRECTORY && this.has(version, IMPLIED))
+      this.#flags.set(there, this.#flags.get(there) | (this.#flags.get(version) & ~IMPLIED))
+    else {
+      const hides = this.#flags.get(there) & (WHITEOUT | OPAQUE)
+      this.#unlink(there)
+      this.#flags.set(version, this.#flags.get(version) | hides)
+      this.#link(version, node)
+    }
+  }
+
+  /** Another file for a hard link. */
+  retarget(version: Version, target: string): void {
+    const text = encodeBytes(target)
+    this.#targetLengths.set(version, text.length)
+    this.#targets.set(version, this.#put(text))
   }
 }

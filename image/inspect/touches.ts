@@ -1,5 +1,6 @@
 /** Which layers touched a path. */
 import { settleAt, walkTree } from './changes.ts'
+import { resolvePath } from './resolve.ts'
 import { DIRECTORY, SYMLINK } from './entry.ts'
 import { isGlob, matching } from './glob.ts'
 import { type LayerTree, NO_VERSION, type Version } from './layer-tree.ts'
@@ -65,7 +66,7 @@ export const touches = (tree: LayerTree, path: string, most = 1000): Touched => 
     }
     return { asked, paths: found, cut: false }
   }
-  const resolved = resolve(tree, asked)
+  const resolved = resolvePath(tree, asked) ?? asked
   const node = tree.paths.find(resolved)
   const elsewhere = resolved === asked ? {} : { resolved }
   const there = node === NO_NODE ? [] : [touchedPath(tree, node, true)]
@@ -116,33 +117,6 @@ const beneath = (tree: LayerTree, folder: Node): Beneath[] => {
     }
   }
   return [...rows.values()].sort((a, b) => a.layer - b.layer)
-}
-
-const MOST_LINKS = 40
-
-/** Follows the image’s symbolic links in the folders of the path, as they are when all layers are stacked. Never out of the image. */
-const resolve = (tree: LayerTree, path: string): string => {
-  const todo = path.split('/').reverse()
-  const done: string[] = []
-  for (let links = 0; todo.length > 0; ) {
-    const part = todo.pop()!
-    if (part === '' || part === '.') continue
-    if (part === '..') {
-      done.pop()
-      continue
-    }
-    const node = tree.paths.find([...done, part].join('/'))
-    const version = node === NO_NODE ? NO_VERSION : settleAt(tree, node).visible
-    if (todo.length === 0 || version === NO_VERSION || tree.kindOf(version) !== SYMLINK) {
-      done.push(part)
-      continue
-    }
-    if (++links > MOST_LINKS) return path
-    const target = tree.targetOf(version) ?? ''
-    if (target.startsWith('/')) done.length = 0
-    todo.push(...target.split('/').reverse())
-  }
-  return done.join('/')
 }
 
 /** The folders of the path that are or were symbolic links. */

@@ -6,7 +6,7 @@ import { closeSync, lstatSync, readdirSync, readlinkSync, type Stats } from 'nod
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../../runtime/sys/abi/fcntl.ts'
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../../runtime/sys/abi/stat.ts'
 import { ARCH, syscall } from '../../runtime/sys/syscall.ts'
-import { BLOCK_DEVICE, CHARACTER_DEVICE, DIRECTORY, encodeXattrs, FIFO, FILE, SOCKET, SYMLINK } from './entry.ts'
+import { type Attributes, BLOCK_DEVICE, CHARACTER_DEVICE, DIRECTORY, encodeXattrs, FIFO, FILE, SOCKET, SYMLINK } from './entry.ts'
 import { type FeedOptions, toMicroseconds } from './feed.ts'
 import type { LayerTree } from './layer-tree.ts'
 import { decodeBytes } from '../layer/bytes.ts'
@@ -17,8 +17,8 @@ export interface UnpackedLayer {
   readonly root: string
   /** Of layer.json: folders the layer has no entry for. */
   readonly implied: readonly string[]
-  /** Of layer.json: hard links into lower layers, which were copied up. */
-  readonly links: readonly { readonly path: string; readonly target: string }[]
+  /** Of layer.json: hard links to files of lower layers, which were copied up. */
+  readonly links: readonly string[]
 }
 
 const KIND_OF = new Map([
@@ -67,33 +67,42 @@ const openFolder = (parent: number, name: Uint8Array | string, path: string): Fo
   }
 }
 
+const attributesOf = (at: string | Buffer, stat: Stats, xattrs: ReadonlyMap<string, Uint8Array>): Attributes => {
+  const kind = KIND_OF.get(stat.mode & S_IFMT)!
+  const kept = encodeXattrs([...xattrs].filter(([name]) => !OVERLAY.test(name)))
+  const points = pointsTo(kind, at, stat)
+  return {
+    kind,
+    mode: stat.mode & 0o7777,
+    uid: stat.uid,
+    gid: stat.gid,
+    mtime: toMicroseconds(stat.mtimeMs / 1000),
+    size: kind === FILE ? stat.size : 0,
+    ...(points === undefined ? {} : { target: points }),
+    ...(kept === undefined ? {} : { xattrs: kept }),
+  }
+}
+
+interface Name {
+  readonly path: string
+  readonly attributes: Attributes
+}
+
+/**
+ * Names of one inode. A link into a lower layer has brought a copy of its file along, in that file’s own place: the layer itself says
+ * nothing of it.
+ */
+const addNames = (tree: LayerTree, layer: number, names: readonly Name[], links: ReadonlySet<string>): void => {
+  const copied = names.some(({ path }) => links.has(path)) ? names.find(({ path }) => !links.has(path)) : undefined
+  const [first, ...others] = copied === undefined ? names : [copied, ...names.filter(({ path }) => links.has(path))]
+  if (copied === undefined) tree.add(first!.path, layer, first!.attributes)
+  for (const { path } of others) tree.addHardLink(path, layer, first!.path)
+}
+
 /** Fed as the layer `layer`. Files with several names in the folder are counted once. */
 export const walkLayer = (tree: LayerTree, layer: number, { root, implied, links }: UnpackedLayer, options: FeedOptions = {}): void => {
   const withoutEntry = new Set(implied)
-  const copied = new Map(links.map(({ path, target }) => [path, target]))
-  const firstNames = new Map<number, string>()
-  const fileAt = (path: string, at: string | Buffer, stat: Stats, xattrs: ReadonlyMap<string, Uint8Array>): void => {
-    const kind = KIND_OF.get(stat.mode & S_IFMT)!
-    const first = kind === DIRECTORY || stat.nlink < 2 ? undefined : firstNames.get(stat.ino)
-    const target = copied.get(path) ?? first
-    if (target !== undefined) {
-      tree.addHardLink(path, layer, target)
-      return
-    }
-    if (kind !== DIRECTORY && stat.nlink > 1) firstNames.set(stat.ino, path)
-    const kept = encodeXattrs([...xattrs].filter(([name]) => !OVERLAY.test(name)))
-    const points = pointsTo(kind, at, stat)
-    tree.add(path, layer, {
-      kind,
-      mode: stat.mode & 0o7777,
-      uid: stat.uid,
-      gid: stat.gid,
-      mtime: toMicroseconds(stat.mtimeMs / 1000),
-      size: kind === FILE ? stat.size : 0,
-      ...(points === undefined ? {} : { target: points }),
-      ...(kept === undefined ? {} : { xattrs: kept }),
-    })
-  }
+  const shared = new Map<number, Name[]>()
   const one = (path: string, at: string | Buffer, stat: Stats): void => {
     if (options.wanted?.(path) === false) return
     if (stat.isCharacterDevice() && stat.rdev === 0) {
@@ -101,8 +110,16 @@ export const walkLayer = (tree: LayerTree, layer: number, { root, implied, links
       return
     }
     const xattrs = readXattrs(at)
-    if (stat.isDirectory() && withoutEntry.has(path)) tree.implied(path, layer)
-    else fileAt(path, at, stat, xattrs)
+    // that folders without an entry are there, what is in them says
+    if (!stat.isDirectory() || !withoutEntry.has(path)) {
+      const attributes = attributesOf(at, stat, xattrs)
+      if (stat.isDirectory() || stat.nlink < 2) tree.add(path, layer, attributes)
+      else {
+        const names = shared.get(stat.ino)
+        if (names === undefined) shared.set(stat.ino, [{ path, attributes }])
+        else names.push({ path, attributes })
+      }
+    }
     if (isOpaque(xattrs)) tree.opaque(path, layer)
   }
 
@@ -126,4 +143,6 @@ export const walkLayer = (tree: LayerTree, layer: number, { root, implied, links
   } finally {
     for (const { fd } of open) closeSync(fd)
   }
+  const intoLower = new Set(links)
+  for (const names of shared.values()) addNames(tree, layer, names, intoLower)
 }

@@ -60,13 +60,21 @@ const LAYERS: readonly (readonly TarEntry[])[] = [
     { name: 'etc/' },
     { name: 'etc/.wh.old' },
     { name: 'tmp/f', content: 'f' },
+    // without an entry for lib, which is a link below
+    { name: 'lib/y', content: 'y' },
     { name: 'usr/bin/tool', content: noise(20_000), mode: 0o700, mtime: 1_600_000_000, pax: { 'SCHILY.xattr.user.x': 'y' } },
     { name: '.wh.cache' },
     { name: 'opaque/' },
     { name: 'opaque/.wh..wh..opq' },
     { name: 'opaque/upper', content: 'upper' },
   ],
-  [{ name: 'srv/' }, { name: 'srv/data', content: Buffer.alloc(200_000) }, { name: 'dev/.wh.pipe' }],
+  [
+    { name: 'srv/' },
+    { name: 'srv/data', content: Buffer.alloc(200_000) },
+    { name: 'dev/.wh.pipe' },
+    // its file is two layers below
+    { name: 'srv/passwd', type: 'link', linkname: 'etc/passwd' },
+  ],
 ]
 
 const HISTORY = [
@@ -118,8 +126,8 @@ test('an unpacked image and the same one as streams are the same to look at', { 
       ]),
       [
         ['ADD rootfs', undefined, 11, 0, 0, 3 + 6000 + 5],
-        ['RUN chmod 700 /usr/bin/tool', 'a copy', 2, 1, 4, 0],
-        ['COPY data /srv', undefined, 1, 0, 1, 0],
+        ['RUN chmod 700 /usr/bin/tool', 'a copy', 3, 1, 4, 0],
+        ['COPY data /srv', undefined, 2, 0, 1, 0],
       ],
     )
     const found: string[] = []
@@ -146,8 +154,10 @@ test('two images that share their base, one of them remote', { skip }, (t) =>
       'added opaque/upper',
       'added srv',
       'added srv/data',
+      'added srv/passwd',
       'added tmp/f',
       'changed usr/bin/tool mode',
+      'added usr/lib/y',
     ])
   }),
 )
