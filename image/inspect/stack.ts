@@ -86,7 +86,8 @@ export const liveInodes = (tree: LayerTree, stacked?: Stacked): Uint8Array => {
 export const differences = (tree: LayerTree, a: Version, b: Version): Difference[] => {
   const found: Difference[] = []
   if (tree.kindOf(a) !== tree.kindOf(b)) return ['type']
-  if (tree.modeOf(a) !== tree.modeOf(b)) found.push('mode')
+  // symlink(7): the mode of a symbolic link means nothing, and is always 0777 on the disk
+  if (tree.modeOf(a) !== tree.modeOf(b) && KINDS[tree.kindOf(a)] !== 'symlink') found.push('mode')
   if (tree.uidOf(a) !== tree.uidOf(b) || tree.gidOf(a) !== tree.gidOf(b)) found.push('owner')
   if (tree.xattrsOf(a) !== tree.xattrsOf(b)) found.push('xattrs')
   if (tree.targetOf(a) !== tree.targetOf(b)) found.push(KINDS[tree.kindOf(a)] === 'symlink' ? 'link' : 'device')
