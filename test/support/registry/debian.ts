@@ -130,7 +130,8 @@ export const startDebianRegistry = async (options: DebianRegistryOptions = {}): 
     writeFileSync(join(folder, 'server.key'), certificates().server.key)
   }
   if (tokens !== undefined) writeFileSync(join(folder, 'authority.crt'), certificates().authority.cert)
-  const child = spawn('docker-registry', ['serve', join(folder, 'config.yml')], {
+  // it goes with a test that is killed
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'docker-registry', 'serve', join(folder, 'config.yml')], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // what is set for other programs of the machine is not for it
     env: { PATH: process.env['PATH'] ?? '', OTEL_TRACES_EXPORTER: 'none' },
