@@ -9,7 +9,7 @@ import type { Store, StoredImage } from '../store/types.ts'
 import { dataExtents, sparseMap } from './extents.ts'
 import { type MergedEntry, mergedTree } from './merged.ts'
 import { openOutput, type Output } from './output.ts'
-import { type Range, streamRange } from './read-range.ts'
+import { type Range, readRange, streamRange } from './read-range.ts'
 import { encodeHeader, END, padding, type TarHeader } from './tar-header.ts'
 import { storeSource } from './store-source.ts'
 import { collect, verified } from './verified.ts'
@@ -89,6 +89,9 @@ export const exportTree = async (roots: readonly string[], output: Output, signa
   return { entries, bytes: output.position, skipped }
 }
 
+/** Bytes that are read at once: most files have no more, and a thread’s attention costs more than they do. */
+const SMALL = 128 * 1024
+
 const writeFile = async (entry: MergedEntry, header: TarHeader, output: Output, signal: AbortSignal | undefined): Promise<void> => {
   const fd = openSync(entry.at, constants.O_RDONLY | constants.O_NOFOLLOW)
   try {
@@ -101,7 +104,9 @@ const writeFile = async (entry: MergedEntry, header: TarHeader, output: Output, 
       size = map.length + sparse.reduce((sum, { length }) => sum + length, 0)
       await output.append(Buffer.concat([encodeHeader(sparseHeader(header, size)), map]))
     }
-    for (const part of parts) for await (const chunk of streamRange(fd, part, entry.path, signal)) await output.append(chunk)
+    for (const part of parts)
+      if (part.length <= SMALL) await output.append(readRange(fd, part, entry.path))
+      else for await (const chunk of streamRange(fd, part, entry.path, signal)) await output.append(chunk)
     await output.append(Buffer.alloc(padding(size)))
   } finally {
     closeSync(fd)

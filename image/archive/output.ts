@@ -5,12 +5,14 @@ import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { WherryError } from '../../runtime/errors.ts'
 import { isErrno } from '../../runtime/sys/error.ts'
+import { whenReady } from './read-range.ts'
 
 export interface Output {
   /** As messages name it. */
   readonly name: string
   /** Bytes written so far. */
   readonly position: number
+  /** The bytes are the caller’s again when it resolves. */
   append(bytes: Uint8Array): Promise<void>
   /** Writes over what is there already. Missing where the output is a pipe. */
   readonly patch?: (position: number, bytes: Uint8Array) => Promise<void>
@@ -25,7 +27,9 @@ const writeAt = promisify(write)
 const writeAll = async (fd: number, bytes: Uint8Array, position: number | null, name: string): Promise<void> => {
   try {
     for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await writeAt(fd, bytes, done, bytes.length - done, position === null ? null : position + done)
+      const { bytesWritten } = await whenReady(() =>
+        writeAt(fd, bytes, done, bytes.length - done, position === null ? null : position + done),
+      )
       done += bytesWritten
     }
   } catch (cause) {
@@ -35,25 +39,58 @@ const writeAll = async (fd: number, bytes: Uint8Array, position: number | null, 
   }
 }
 
+const BUFFER = 512 * 1024
+
+/** Small pieces are gathered: archives have three for each file. */
+class Gathered {
+  readonly #buffer = Buffer.allocUnsafe(BUFFER)
+  readonly #write: (bytes: Uint8Array) => Promise<void>
+  #filled = 0
+
+  constructor(write: (bytes: Uint8Array) => Promise<void>) {
+    this.#write = write
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    if (this.#filled + bytes.length > BUFFER) await this.flush()
+    if (bytes.length >= BUFFER) {
+      await this.#write(bytes)
+      return
+    }
+    this.#buffer.set(bytes, this.#filled)
+    this.#filled += bytes.length
+  }
+
+  async flush(): Promise<void> {
+    const filled = this.#filled
+    this.#filled = 0
+    if (filled > 0) await this.#write(this.#buffer.subarray(0, filled))
+  }
+}
+
 class PipeOutput implements Output {
   readonly name: string
   position = 0
   readonly #fd: number
   readonly #owned: boolean
+  readonly #gathered: Gathered
   #open = true
 
   constructor(fd: number, name: string, owned: boolean) {
     this.#fd = fd
     this.name = name
     this.#owned = owned
+    this.#gathered = new Gathered((bytes) => writeAll(fd, bytes, null, name))
   }
 
   async append(bytes: Uint8Array): Promise<void> {
-    await writeAll(this.#fd, bytes, null, this.name)
+    await this.#gathered.append(bytes)
     this.position += bytes.length
   }
 
-  async commit(): Promise<void> {}
+  commit(): Promise<void> {
+    return this.#gathered.flush()
+  }
 
   close(): void {
     if (this.#open && this.#owned) closeSync(this.#fd)
@@ -67,6 +104,8 @@ class FileOutput implements Output {
   readonly #path: string
   readonly #temporary: string
   readonly #fd: number
+  readonly #gathered: Gathered
+  #written = 0
   #state: 'open' | 'committed' | 'closed' = 'open'
 
   constructor(path: string) {
@@ -74,16 +113,24 @@ class FileOutput implements Output {
     this.#path = path
     this.#temporary = join(dirname(path), `.${basename(path).slice(0, 200)}.${randomBytes(6).toString('hex')}`)
     this.#fd = openSync(this.#temporary, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o644)
+    this.#gathered = new Gathered(async (bytes) => {
+      await writeAll(this.#fd, bytes, this.#written, this.name)
+      this.#written += bytes.length
+    })
   }
 
   async append(bytes: Uint8Array): Promise<void> {
-    await writeAll(this.#fd, bytes, this.position, this.name)
+    await this.#gathered.append(bytes)
     this.position += bytes.length
   }
 
-  readonly patch = (position: number, bytes: Uint8Array): Promise<void> => writeAll(this.#fd, bytes, position, this.name)
+  readonly patch = async (position: number, bytes: Uint8Array): Promise<void> => {
+    await this.#gathered.flush()
+    await writeAll(this.#fd, bytes, position, this.name)
+  }
 
   async commit(): Promise<void> {
+    await this.#gathered.flush()
     fsyncSync(this.#fd)
     renameSync(this.#temporary, this.#path)
     this.#state = 'committed'

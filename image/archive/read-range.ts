@@ -1,7 +1,9 @@
 /** Bytes of an open file, from wherever they are wanted: the file’s own position is left alone. */
 import { read, readSync } from 'node:fs'
 import { promisify } from 'node:util'
+import { setTimeout } from 'node:timers/promises'
 import { WherryError } from '../../runtime/errors.ts'
+import { isErrno } from '../../runtime/sys/error.ts'
 
 const CHUNK = 256 * 1024
 const readAt = promisify(read)
@@ -33,11 +35,24 @@ export async function* streamRange(fd: number, range: Range, name: string, signa
   }
 }
 
+const SOON = 5
+
+/** A pipe that somebody else has made non-blocking is tried again. */
+export const whenReady = async <T>(attempt: () => Promise<T>): Promise<T> => {
+  for (;;)
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!isErrno(error, 'EAGAIN')) throw error
+      await setTimeout(SOON)
+    }
+}
+
 /** From where the descriptor is to its end: for pipes. It is not closed, which a stream of node:fs would do whatever it is told. */
 export async function* streamToEnd(fd: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   for (;;) {
     signal?.throwIfAborted()
-    const { bytesRead, buffer } = await readAt(fd, Buffer.allocUnsafe(CHUNK), 0, CHUNK, null)
+    const { bytesRead, buffer } = await whenReady(() => readAt(fd, Buffer.allocUnsafe(CHUNK), 0, CHUNK, null))
     if (bytesRead === 0) return
     yield buffer.subarray(0, bytesRead)
   }
