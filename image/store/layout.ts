@@ -63,6 +63,16 @@ const makeFolder = (path: string): void => {
   }
 }
 
+/** With its parents. Node says ENOENT of a recursive mkdir on a read-only file system, so that is the second try. */
+const makeRoot = (root: string): void => {
+  try {
+    makeFolder(root)
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error
+    mkdirSync(root, { recursive: true, mode: 0o700 })
+  }
+}
+
 /** Refuses what is no folder of our own; takes the rights of others away. */
 const checkFolder = (path: string, readonly: boolean, stat = lstatSync(path)): void => {
   if (!stat.isDirectory())
@@ -137,7 +147,7 @@ const makeFile = (layout: Layout, name: string, text: string): void => {
 /** Makes what is missing. Throws `failed-precondition` for a store of a newer version or one with links for folders, `permission-denied`. */
 export const openLayout = (root: string, readonly: boolean): Layout =>
   guard(`store ${root}`, () => {
-    if (!readonly) mkdirSync(root, { recursive: true, mode: 0o700 })
+    if (!readonly) makeRoot(root)
     if (readonly && !existsSync(`${root}/oci-layout`)) throw new WherryError('not-found', `there is no store at ${root}`)
     const layout: Layout = { root: resolve(root), readonly }
     // the root itself may be reached by a link: /var/lib/wherry → /mnt/large/wherry
