@@ -46,6 +46,9 @@ const PROBES = {
     ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib'].some((folder) =>
       existsSync(`${folder}/libnftables.so.1`),
     ),
+  /** Loop devices, mount(8) and what makes and freezes an ext4. */
+  loop: () => existsSync('/dev/loop-control') && onPath('losetup') && onPath('fsfreeze'),
+  ext4: () => onPath('mkfs.ext4') && /\bext4$/m.test(readFileSync('/proc/filesystems', 'utf8')),
   newuidmap: () => onPath('newuidmap') && onPath('newgidmap'),
   x64: () => process.arch === 'x64',
   arm64: () => process.arch === 'arm64',
