@@ -3,7 +3,7 @@
  * "Applying Changesets". A whiteout, a non-folder and an opaque folder hide what lower layers have beneath; a folder on a folder merges.
  */
 import { DIRECTORY, NONE } from './entry.ts'
-import { IMPLIED, type LayerTree, NO_VERSION, OPAQUE, type Version, WHITEOUT } from './layer-tree.ts'
+import { IMPLIED, type LayerTree, NO_VERSION, OPAQUE, type Version } from './layer-tree.ts'
 import { NO_NODE, type Node, ROOT } from './path-trie.ts'
 
 /** In `layer`, `before` was visible and `after` is; one of them may be NO_VERSION. */
@@ -19,7 +19,7 @@ export interface Settled {
   readonly changes: readonly Change[]
   /** What is visible of it when all layers are stacked. */
   readonly visible: Version
-  /** Layers that hide what is beneath, in order: twice the number, plus one if that layer has nothing beneath either. */
+  /** Layers that hide what lower ones have beneath, in order. */
   readonly cuts: readonly number[]
 }
 
@@ -40,31 +40,22 @@ export const settle = (tree: LayerTree, node: Node, above: readonly number[], st
   let visible = NO_VERSION
   let nextCut = 0
   for (;;) {
-    const cutLayer = nextCut < above.length ? above[nextCut]! >>> 1 : NEVER
+    const cutLayer = nextCut < above.length ? above[nextCut]! : NEVER
     const ownLayer = versions.length > 0 ? tree.layerOf(versions.at(-1)!) : NEVER
     const layer = Math.min(cutLayer, ownLayer)
     if (layer === NEVER) return { changes, visible, cuts: cuts ?? above }
     const before = visible
-    let dead = false
     if (cutLayer === layer) {
       visible = NO_VERSION
-      dead = (above[nextCut]! & 1) === 1
-      cuts?.push(above[nextCut]!)
+      cuts?.push(layer)
       nextCut++
     }
-    let own = NO_VERSION
-    if (ownLayer === layer) {
-      own = versions.pop()!
-      if (dead) own = NO_VERSION
-    }
+    const own = ownLayer === layer ? versions.pop()! : NO_VERSION
     if (own !== NO_VERSION) {
       visible = laid(tree, own, visible)
-      const kind = tree.kindOf(own)
-      if (kind !== DIRECTORY || tree.has(own, OPAQUE | WHITEOUT)) {
-        const cut = layer * 2 + (kind === DIRECTORY || kind === NONE ? 0 : 1)
+      if (cutLayer !== layer && (tree.kindOf(own) !== DIRECTORY || tree.has(own, OPAQUE))) {
         cuts ??= above.slice(0, nextCut)
-        if (cutLayer === layer) cuts[cuts.length - 1]! |= cut
-        else cuts.push(cut)
+        cuts.push(layer)
       }
     }
     if (before !== visible) changes.push({ layer, before, after: visible, fromAbove: own === NO_VERSION })
@@ -74,7 +65,7 @@ export const settle = (tree: LayerTree, node: Node, above: readonly number[], st
 /** What is visible once `version` is laid over `visible`. */
 const laid = (tree: LayerTree, version: Version, visible: Version): Version => {
   if (tree.kindOf(version) === NONE) return NO_VERSION
-  if (!tree.has(version, IMPLIED) || tree.has(version, WHITEOUT)) return version
+  if (!tree.has(version, IMPLIED)) return version
   return visible !== NO_VERSION && tree.kindOf(visible) === DIRECTORY ? visible : version
 }
 

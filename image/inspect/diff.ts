@@ -5,7 +5,7 @@
 import { settle, type Settled, type Stacked } from './changes.ts'
 import { DIRECTORY, FILE, NONE } from './entry.ts'
 import type { FeedOptions } from './feed.ts'
-import { HARD_LINK, IMPLIED, LayerTree, NO_VERSION, OPAQUE, type Version, WHITEOUT } from './layer-tree.ts'
+import { HARD_LINK, IMPLIED, LayerTree, NO_VERSION, OPAQUE, type Version } from './layer-tree.ts'
 import { NO_NODE, type Node, ROOT } from './path-trie.ts'
 import { hasImplied, relocate } from './relocate.ts'
 import { type Difference, differences, inodeOf, type Shown, shown } from './stack.ts'
@@ -75,7 +75,7 @@ const touchedBy = (tree: LayerTree): { wanted: (path: string) => boolean; into: 
   const hides = new Uint8Array(known)
   for (let node = 0; node < known; node++)
     for (let version = tree.newestOf(node); version !== NO_VERSION; version = tree.olderThan(version)) {
-      if (tree.kindOf(version) !== DIRECTORY || tree.has(version, OPAQUE | WHITEOUT)) hides[node] = 1
+      if (tree.kindOf(version) !== DIRECTORY || tree.has(version, OPAQUE)) hides[node] = 1
       if (tree.has(version, HARD_LINK)) tree.paths.add(tree.targetOf(version) ?? '')
     }
   const linked = tree.paths.size

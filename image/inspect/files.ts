@@ -1,7 +1,7 @@
 /** What one layer does, path by path. */
 import { type Change, type Step, walkTree } from './changes.ts'
 import { DIRECTORY, NONE } from './entry.ts'
-import { type LayerTree, NO_VERSION, OPAQUE, type Version } from './layer-tree.ts'
+import { IMPLIED, type LayerTree, NO_VERSION, OPAQUE, type Version } from './layer-tree.ts'
 import { bytesOf, type Shown, shown } from './stack.ts'
 
 /** `A`: was not there before. `C`: takes the place of what was there. `D`: is gone. Empty: a folder the layer mentions and leaves as it is. */
@@ -42,11 +42,14 @@ const markerOf = (tree: LayerTree, change: Change | undefined): Marker => {
   return isFolder(tree, before) && isFolder(tree, after) && sameFolder(tree, before, after) ? '' : 'C'
 }
 
+/** Of an implied folder nothing is known that could differ. */
 const sameFolder = (tree: LayerTree, a: Version, b: Version): boolean =>
-  tree.modeOf(a) === tree.modeOf(b) &&
-  tree.uidOf(a) === tree.uidOf(b) &&
-  tree.gidOf(a) === tree.gidOf(b) &&
-  tree.xattrsOf(a) === tree.xattrsOf(b)
+  tree.has(a, IMPLIED) ||
+  tree.has(b, IMPLIED) ||
+  (tree.modeOf(a) === tree.modeOf(b) &&
+    tree.uidOf(a) === tree.uidOf(b) &&
+    tree.gidOf(a) === tree.gidOf(b) &&
+    tree.xattrsOf(a) === tree.xattrsOf(b))
 
 /** Takes the steps beneath `node` and counts what the layer takes away there. */
 const lostBeneath = (tree: LayerTree, layer: number, node: number, steps: Iterator<Step>): { files: number; bytes: number } => {

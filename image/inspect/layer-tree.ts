@@ -12,9 +12,7 @@ import { NO_NODE, type Node, PathTrie, ROOT } from './path-trie.ts'
 export type Version = number
 export const NO_VERSION: Version = -1
 
-/** What lower layers have here is hidden; with a kind other than NONE, something new takes its place. */
-export const WHITEOUT = 1
-/** What lower layers have beneath this folder is hidden. */
+/** What lower layers have beneath this folder is hidden. Whiteouts are of the kind NONE. */
 export const OPAQUE = 2
 /** A folder that the layer has no entry for: it is there because something beneath it is. */
 export const IMPLIED = 4
@@ -36,6 +34,9 @@ interface Rights {
   readonly gid: number
   readonly xattrs: string | undefined
 }
+
+/** Of a folder that unpacking makes for what is in it. */
+const FRESH_FOLDER = { kind: DIRECTORY, mode: 0o755, uid: 0, gid: 0, mtime: 0, size: 0 }
 
 const BARE = { kind: FILE, mode: 0, uid: 0, gid: 0, mtime: 0, size: 0 }
 
@@ -95,21 +96,32 @@ export class LayerTree {
     return version
   }
 
+  /** Nothing is hidden where the layer has already put something that is no folder, nor in such a thing. */
   whiteout(path: string, layer: number): void {
     const node = this.paths.add(path)
-    if (node === ROOT) return
+    if (node === ROOT || !this.#isFolderOrNothing(this.paths.parent(node), layer)) return
     this.#imply(node, layer)
     const version = this.at(node, layer)
-    if (version !== NO_VERSION) this.#flags.set(version, this.#flags.get(version) | WHITEOUT)
-    else this.#append(node, layer, NONE, WHITEOUT)
+    if (version === NO_VERSION) this.#append(node, layer, NONE, 0)
+    else if (this.kindOf(version) === DIRECTORY) this.#flags.set(version, this.#flags.get(version) | OPAQUE)
   }
 
   opaque(path: string, layer: number): void {
     const node = this.paths.add(path)
+    if (!this.#isFolderOrNothing(node, layer)) return
     this.#imply(node, layer)
+    this.#implyOne(node, layer)
     const version = this.at(node, layer)
-    if (version === NO_VERSION) this.#append(node, layer, DIRECTORY, OPAQUE | IMPLIED)
-    else this.#flags.set(version, this.#flags.get(version) | OPAQUE)
+    this.#flags.set(version, this.#flags.get(version) | OPAQUE)
+  }
+
+  #isFolderOrNothing(from: Node, layer: number): boolean {
+    for (let node = from; node !== NO_NODE; node = this.paths.parent(node)) {
+      const version = this.at(node, layer)
+      const kind = version === NO_VERSION ? DIRECTORY : this.kindOf(version)
+      if (kind !== DIRECTORY && kind !== NONE) return false
+    }
+    return true
   }
 
   /** The node’s version of this layer. */
@@ -194,8 +206,8 @@ export class LayerTree {
     let version = this.at(node, layer)
     if (version === NO_VERSION) version = this.#append(node, layer, attributes.kind, flags)
     else {
-      const hides = this.#flags.get(version) & (attributes.kind === DIRECTORY ? WHITEOUT | OPAQUE : WHITEOUT)
-      this.#flags.set(version, flags | hides)
+      if (this.kindOf(version) === DIRECTORY && attributes.kind !== DIRECTORY) this.#clear(node, layer)
+      this.#flags.set(version, attributes.kind === DIRECTORY ? flags | this.#hidesStill(version) : flags)
       this.#kinds.set(version, attributes.kind)
     }
     this.#mtimes.set(version, attributes.mtime)
@@ -241,12 +253,9 @@ export class LayerTree {
   #implyOne(node: Node, layer: number): boolean {
     const version = this.at(node, layer)
     if (version === NO_VERSION) this.#append(node, layer, DIRECTORY, IMPLIED)
-    else if (this.#kinds.get(version) !== DIRECTORY) {
-      this.#kinds.set(version, DIRECTORY)
-      this.#flags.set(version, IMPLIED | (this.#flags.get(version) & WHITEOUT))
-      this.#sizes.set(version, 0)
-      this.#targetLengths.set(version, 0)
-      this.#rights.set(version, 0)
+    else if (this.kindOf(version) !== DIRECTORY) {
+      // hidden first, filled then: it takes nothing from the layers below, so it is a folder of its own
+      this.#set(node, layer, FRESH_FOLDER, 0)
     } else return false
     return true
   }
@@ -284,6 +293,21 @@ export class LayerTree {
     else this.#older.set(newer, this.#older.get(version))
   }
 
+  /** What an earlier entry of the layer has hidden stays hidden when a folder takes its place. */
+  #hidesStill(version: Version): number {
+    return this.kindOf(version) === DIRECTORY ? this.#flags.get(version) & OPAQUE : OPAQUE
+  }
+
+  /** What came before beneath a folder is gone when something else takes its place. */
+  #clear(folder: Node, layer: number): void {
+    for (const child of this.paths.children(folder)) {
+      const version = this.at(child, layer)
+      if (version === NO_VERSION) continue
+      this.#unlink(version)
+      this.#clear(child, layer)
+    }
+  }
+
   /** As if the layer had had it there. Onto a folder, a folder merges. */
   move(version: Version, path: string): void {
     this.#unlink(version)
@@ -292,12 +316,10 @@ export class LayerTree {
     this.#imply(node, layer)
     const there = this.at(node, layer)
     if (there === NO_VERSION) this.#link(version, node)
-    else if (this.kindOf(version) === DIRECTORY && this.has(version, IMPLIED))
-      this.#flags.set(there, this.#flags.get(there) | (this.#flags.get(version) & ~IMPLIED))
+    else if (this.kindOf(version) === DIRECTORY && this.kindOf(there) === DIRECTORY)
+      this.#flags.set(there, this.#flags.get(there) | (this.#flags.get(version) & OPAQUE))
     else {
-      const hides = this.#flags.get(there) & (WHITEOUT | OPAQUE)
       this.#unlink(there)
-      this.#flags.set(version, this.#flags.get(version) | hides)
       this.#link(version, node)
     }
   }

@@ -4,12 +4,12 @@
  */
 import { settleAt, type Stacked } from './changes.ts'
 import { DIRECTORY, SYMLINK } from './entry.ts'
-import { HARD_LINK, IMPLIED, type LayerTree, NO_VERSION, type Version, WHITEOUT } from './layer-tree.ts'
+import { HARD_LINK, IMPLIED, type LayerTree, NO_VERSION, type Version } from './layer-tree.ts'
 import { NO_NODE, type Node, ROOT } from './path-trie.ts'
 import { resolvePath } from './resolve.ts'
 
 const isImplied = (tree: LayerTree, version: Version): boolean =>
-  tree.has(version, IMPLIED) && !tree.has(version, WHITEOUT) && tree.kindOf(version) === DIRECTORY && tree.nodeOf(version) !== ROOT
+  tree.has(version, IMPLIED) && tree.kindOf(version) === DIRECTORY && tree.nodeOf(version) !== ROOT
 
 /** True if some layer for which `of` is true has folders without entries: then what is below them matters. */
 export const hasImplied = (tree: LayerTree, of: Stacked): boolean => {
