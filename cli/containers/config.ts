@@ -10,6 +10,7 @@ export interface ContainerConfig {
   readonly name: string
   /** RFC 3339 with nanoseconds, UTC. */
   readonly created: string
+  /** All mounts are in it: those of the image's volumes too, and every volume has its name. */
   readonly request: ContainerRequest
   /** Absent with --rootfs. */
   readonly image?: ContainerImage
@@ -40,7 +41,7 @@ export interface ResolvedProcess {
   readonly user: string
   /** Number. */
   readonly stopSignal: number
-  /** Of the image's config: volumes without a mount of their own. */
+  /** Of the image's config: volumes that the user had no mount for. request.mounts has them. */
   readonly volumes: readonly string[]
   /** `80/tcp`: the image's and --expose. */
   readonly exposed: readonly string[]
@@ -73,6 +74,8 @@ export interface ContainerState {
   readonly stoppedByUser: boolean
   /** The next start by the policy, RFC 3339. */
   readonly restartAt?: string
+  /** Milliseconds that the policy waited for before its last start. */
+  readonly backoff?: number
   readonly health?: HealthState
 }
 

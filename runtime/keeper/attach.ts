@@ -43,7 +43,8 @@ interface Input {
 export class Attachment {
   /** Undefined where none was asked for. Ending it leaves the container's stdin as it is: that is `closeStdin`. Errors are its own. */
   readonly input: Writable | undefined
-  readonly #master: number | undefined
+  /** Of the terminal, where there is one: for sizes and modes; it must not be read. Closed by `close`. */
+  readonly master: number | undefined
   readonly #reader: SpoolReader
   readonly #requester: Requester
   readonly #abort: AbortController
@@ -51,7 +52,7 @@ export class Attachment {
 
   constructor(reader: SpoolReader, input: Input, requester: Requester, abort: AbortController) {
     this.input = input.stream
-    this.#master = input.master
+    this.master = input.master
     this.#reader = reader
     this.#requester = requester
     this.#abort = abort
@@ -65,7 +66,7 @@ export class Attachment {
 
   /** Sets the terminal's size; the last to do so has its way. Nothing happens without a terminal. */
   resize(size: WindowSize): void {
-    if (this.#master !== undefined) resize(this.#master, size)
+    if (this.master !== undefined) resize(this.master, size)
   }
 
   /** Closes the container's stdin for all: it reads the end of the file once nobody else has it open. */
@@ -82,7 +83,7 @@ export class Attachment {
   async close(): Promise<void> {
     this.#abort.abort()
     this.input?.destroy()
-    if (this.#master !== undefined) closeSync(this.#master)
+    if (this.master !== undefined) closeSync(this.master)
     this.#requester.close()
     if (this.#output === undefined) await this.#reader.close()
     else await this.#output.return()

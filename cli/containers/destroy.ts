@@ -1,0 +1,34 @@
+/** The end of a container: everything of it is taken away. Idempotent; whoever is killed at it is followed by the next who meets it. */
+import { rmSync, statSync } from 'node:fs'
+import { removeTree } from '../../image/store/remove-tree.ts'
+import type { ContainerConfig } from './config.ts'
+import { emit } from './events.ts'
+import { type Home, leaseOwner, placesOf } from './home.ts'
+import { dropReservation, releaseName } from './names.ts'
+import { readRun } from './run-record.ts'
+import { readState, writeState } from './store.ts'
+import { teardown } from './teardown.ts'
+
+export interface DestroyOptions {
+  /** Undefined where its creation was killed before that was written. */
+  readonly config: ContainerConfig | undefined
+  /** With the volumes that were made for it and have no name. */
+  readonly volumes: boolean
+}
+
+/** With the container's lock held; the lock's file goes too, last. */
+export const destroy = async (home: Home, id: string, { config, volumes }: DestroyOptions): Promise<void> => {
+  const { folder, run, state: stateFile } = placesOf(home, id)
+  const state = readState(home, id)
+  if (config !== undefined && state !== undefined && state.phase !== 'removing') writeState(home, config, { ...state, phase: 'removing' })
+  await teardown(home, id, readRun(home, id))
+  if (volumes) for (const name of config?.anonymousVolumes ?? []) await removeTree(`${home.root}/volumes/${name}`)
+  rmSync(`${home.root}/leases/kept-${leaseOwner(id)}`, { force: true })
+  if (config !== undefined) releaseName(home, config.name, id)
+  dropReservation(home, id)
+  // without it the container is no more; what follows is rubbish that anybody may take away
+  rmSync(stateFile, { force: true })
+  if (config !== undefined && state !== undefined) emit(home, 'destroy', config)
+  if (statSync(folder, { throwIfNoEntry: false }) !== undefined) await removeTree(folder)
+  rmSync(run, { recursive: true, force: true })
+}
