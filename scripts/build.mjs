@@ -108,6 +108,8 @@ const OPTIONS = {
   supported: { 'dynamic-import': false },
   define: { 'import.meta.url': '__filename', 'import.meta.dirname': '__dirname', WHERRY_COMMIT: JSON.stringify(commit()) },
   logLevel: 'warning',
+  // the polyfill of the web's streams is for Nodes without them
+  logOverride: { 'unsupported-require-call': 'silent' },
 }
 
 /** ASCII, so that the loader can read it as latin1, which costs a third of utf8. */

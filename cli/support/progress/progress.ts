@@ -9,7 +9,7 @@ export type { Phase, ProgressRow } from './row.ts'
 export interface Progress {
   /** Shows it, or what has changed about it. Rows keep the order in which they came. */
   set(key: string, row: ProgressRow): void
-  /** A line that stays, above the rows. */
+  /** A line that stays, above the rows; after the end, below them. */
   note(text: string): void
   /** Leaves the rows as they are. Idempotent. */
   end(): void
@@ -59,7 +59,8 @@ class TerminalProgress implements Progress {
   }
 
   note(text: string): void {
-    this.#draw(`${text}\n`)
+    if (this.#rows.size === 0) this.#screen.write(`${text}\n`)
+    else this.#draw(`${text}\n`)
   }
 
   /** Lines that the last frame takes on a terminal that may have another width by now. */
@@ -85,6 +86,9 @@ class TerminalProgress implements Progress {
     if (this.#timer !== undefined) clearInterval(this.#timer)
     this.#timer = undefined
     if (this.#dirty) this.#draw('')
+    // what comes now stands below
+    this.#rows.clear()
+    this.#drawn = []
   }
 }
 

@@ -24,7 +24,7 @@ export interface Look {
 const COLOURS: Readonly<Record<Phase, string>> = { waiting: '2', active: '36', done: '32', failed: '31' }
 
 export const coloured = (text: string, code: string, { colour }: Pick<Look, 'colour'>): string =>
-  colour ? `\x1b[${code}m${text}\x1b[0m` : text
+  colour && text !== '' ? `\x1b[${code}m${text}\x1b[0m` : text
 
 const WIDEST_BAR = 40
 const NARROWEST_BAR = 8
@@ -44,8 +44,8 @@ export const bar = (fraction: number, width: number, look: Pick<Look, 'colour' |
   return coloured(filled, '36', look) + coloured(empty, '2', look)
 }
 
-const numbersOf = ({ done, total }: ProgressRow): string => {
-  if (done === undefined) return total === undefined ? '' : humanSize(total)
+const numbersOf = ({ phase, done, total }: ProgressRow): string => {
+  if (done === undefined || phase === 'waiting') return total === undefined ? '' : humanSize(total)
   return total === undefined || done >= total ? humanSize(done) : `${humanSize(done)}/${humanSize(total)}`
 }
 

@@ -43,7 +43,9 @@ describe('archives of images', { skip: requires('root') }, () => {
     const { status, stderr } = await wherry.run(['save', '-q', 'base:1', 'app:2'])
     assert.deepEqual([status, stderr], [0, ''])
     const file = wherry.path('piped.tar')
-    execFileSync('sh', ['-c', 'exec "$0" save -q base:1 app:2 > "$1"', `${import.meta.dirname}/../../../bin/wherry`, file], { env: { ...process.env, ...wherry.env } })
+    execFileSync('sh', ['-c', 'exec "$0" save -q base:1 app:2 > "$1"', `${import.meta.dirname}/../../../bin/wherry`, file], {
+      env: { ...process.env, ...wherry.env },
+    })
     const { stdout } = await other.run(['load', '-q', 'app:2'], { stdin: file })
     assert.equal(stdout, 'Loaded image: app:2\n')
     assert.deepEqual((await names(other)).length, 1)
@@ -55,7 +57,10 @@ describe('archives of images', { skip: requires('root') }, () => {
     await wherry.ok('save', '--format=docker-dir', '-o', folder, 'app:2')
     assert.equal(await other.ok('pull', '-q', `dir:${folder}`), `${images.app.document.digest}\n`)
     await other.ok('rmi', images.app.config.descriptor.digest)
-    assert.match(await wherry.fails(['save', '--format=docker-dir', '-o', wherry.path('two'), 'app:2', 'base:1']), /docker-dir holds one image/)
+    assert.match(
+      await wherry.fails(['save', '--format=docker-dir', '-o', wherry.path('two'), 'app:2', 'base:1']),
+      /docker-dir holds one image/,
+    )
     assert.match(await wherry.fails(['save', '--format=zip', 'app:2']), /--format: "zip" is none of docker-archive, oci-archive/)
     assert.match(await wherry.fails(['save', '-o', wherry.path('x'), 'nope']), /nope: there is no such image/)
     assert.ok(!existsSync(wherry.path('x')))
@@ -77,10 +82,32 @@ describe('archives of images', { skip: requires('root') }, () => {
 
   test('import makes an image of a root file system, with changes', async () => {
     const file = wherry.file('import.tar', await tarOf([{ name: 'bin/' }, { name: 'bin/sh', content: '#!', mode: 0o755 }]))
-    const id = (await wherry.ok('image', 'import', '-c', 'CMD ["/bin/sh"]', '--change', 'ENV A=b', '-m', 'made here', '--platform', 'linux/arm/v7', file, 'made:1')).trim()
-    const [inspected] = JSON.parse(await wherry.ok('image', 'inspect', 'made:1')) as Record<string, never>[]
+    const id = (
+      await wherry.ok(
+        'image',
+        'import',
+        '-c',
+        'CMD ["/bin/sh"]',
+        '--change',
+        'ENV A=b',
+        '-m',
+        'made here',
+        '--platform',
+        'linux/arm/v7',
+        file,
+        'made:1',
+      )
+    ).trim()
+    const [inspected] = JSON.parse(await wherry.ok('image', 'inspect', 'made:1')) as Readonly<Record<string, string>>[]
     assert.equal(inspected!['Id'], id)
-    assert.deepEqual([inspected!['Config']['Cmd'], inspected!['Config']['Env']], [['/bin/sh'], ['A=b']])
+    assert.deepEqual(
+      await Promise.all(
+        ['Cmd', 'Env'].map(
+          async (field) => JSON.parse(await wherry.ok('image', 'inspect', '-f', `{{json .Config.${field}}}`, 'made:1')) as string[],
+        ),
+      ),
+      [['/bin/sh'], ['A=b']],
+    )
     assert.deepEqual([inspected!['Architecture'], inspected!['Variant'], inspected!['Comment']], ['arm', 'v7', 'made here'])
     const fd = openSync(file, 'r')
     const { stdout } = await wherry.run(['import', '-'], { stdin: fd })

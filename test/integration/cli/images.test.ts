@@ -26,8 +26,18 @@ describe('wherry images', { skip: requires('root') }, () => {
     assert.deepEqual(rows[0]!.slice(0, 3), ['registry.example/team/app', '2', short(images.app.config.descriptor.digest)])
     assert.deepEqual(rows[0]![4], '580kB')
     assert.match(rows[0]![3]!, /^\d+ (months|years) ago$/)
-    assert.deepEqual(rows.slice(1).map(([repository, tag]) => `${repository}:${tag}`).sort(), ['base:1', 'base:again'])
-    for (const alias of [['image', 'ls'], ['image', 'list']]) assert.deepEqual(cells(await wherry.ok(...alias))[0], titles)
+    assert.deepEqual(
+      rows
+        .slice(1)
+        .map(([repository, tag]) => `${repository}:${tag}`)
+        .sort(),
+      ['base:1', 'base:again'],
+    )
+    for (const alias of [
+      ['image', 'ls'],
+      ['image', 'list'],
+    ])
+      assert.deepEqual(cells(await wherry.ok(...alias))[0], titles)
   })
 
   test('--digests, --no-trunc', async () => {
@@ -38,7 +48,10 @@ describe('wherry images', { skip: requires('root') }, () => {
 
   test('-q, -a', async () => {
     const listed = (await wherry.ok('images', '-aq')).trim().split('\n')
-    assert.deepEqual(listed, [images.app, images.base, images.base].map(({ config }) => short(config.descriptor.digest)))
+    assert.deepEqual(
+      listed,
+      [images.app, images.base, images.base].map(({ config }) => short(config.descriptor.digest)),
+    )
   })
 
   test('a repository, a tag, a pattern', async () => {
@@ -53,7 +66,11 @@ describe('wherry images', { skip: requires('root') }, () => {
 
   test('filters', async () => {
     const found = async (...filters: string[]): Promise<string[]> =>
-      (await wherry.ok('images', '--format', '{{.Repository}}:{{.Tag}}', ...filters.flatMap((filter) => ['--filter', filter]))).trim().split('\n').filter(Boolean).sort()
+      (await wherry.ok('images', '--format', '{{.Repository}}:{{.Tag}}', ...filters.flatMap((filter) => ['--filter', filter])))
+        .trim()
+        .split('\n')
+        .filter(Boolean)
+        .sort()
     assert.deepEqual(await found('label=tier=app'), ['registry.example/team/app:2'])
     assert.deepEqual(await found('label=tier'), ['base:1', 'base:again', 'registry.example/team/app:2'])
     assert.deepEqual(await found('label=tier', 'label=org.x'), ['registry.example/team/app:2'])
@@ -70,8 +87,23 @@ describe('wherry images', { skip: requires('root') }, () => {
   })
 
   test('--format json is docker’s object per line', async () => {
-    const rows = (await wherry.ok('images', '--format', 'json')).trim().split('\n').map((line) => JSON.parse(line) as Record<string, string>)
-    assert.deepEqual(Object.keys(rows[0]!), ['Containers', 'CreatedAt', 'CreatedSince', 'Digest', 'ID', 'Repository', 'SharedSize', 'Size', 'Tag', 'UniqueSize', 'VirtualSize'])
+    const rows = (await wherry.ok('images', '--format', 'json'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, string>)
+    assert.deepEqual(Object.keys(rows[0]!), [
+      'Containers',
+      'CreatedAt',
+      'CreatedSince',
+      'Digest',
+      'ID',
+      'Repository',
+      'SharedSize',
+      'Size',
+      'Tag',
+      'UniqueSize',
+      'VirtualSize',
+    ])
     assert.equal(rows[0]!['CreatedAt'], '2024-03-01 00:00:00 +0000 UTC')
   })
 
@@ -79,7 +111,10 @@ describe('wherry images', { skip: requires('root') }, () => {
     const [titles, row] = cells(await wherry.ok('images', '--format', 'table {{.ID}}\\t{{.Repository}}:{{.Tag}}', 'base:1'))
     assert.deepEqual(titles, ['IMAGE ID', 'REPOSITORY:TAG'])
     assert.deepEqual(row, [short(images.base.config.descriptor.digest), 'base:1'])
-    assert.match(await wherry.fails(['images', '--format', '{{.Repo}}']), /template 1:3: there is no field \.Repo.*\n {2}\{\{\.Repo\}\}\n {4}\^$/m)
+    assert.match(
+      await wherry.fails(['images', '--format', '{{.Repo}}']),
+      /template 1:3: there is no field \.Repo.*\n {2}\{\{\.Repo\}\}\n {4}\^$/m,
+    )
   })
 
   test('a damaged image does not hide the others', async () => {

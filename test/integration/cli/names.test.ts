@@ -24,7 +24,8 @@ describe('names of images', { skip: requires('root') }, () => {
   })
   after(() => wherry?.close())
 
-  const names = async (): Promise<string[]> => (await door.ok('images', '--format', '{{.Repository}}:{{.Tag}}')).trim().split('\n').filter(Boolean).sort()
+  const names = async (): Promise<string[]> =>
+    (await door.ok('images', '--format', '{{.Repository}}:{{.Tag}}')).trim().split('\n').filter(Boolean).sort()
   const blobs = (): number => readdirSync(`${door.root}/blobs/sha256`).length
 
   test('tag gives names, by name and by the beginning of the id', async () => {
@@ -87,7 +88,10 @@ describe('names of images', { skip: requires('root') }, () => {
     await door.ok('untag', 'base:1')
     assert.match(await door.fails(['image', 'prune']), /nobody can be asked.*--force/)
     const pruned = await door.ok('image', 'prune', '--force')
-    assert.match(pruned, new RegExp(`^Deleted Images:\nDeleted: ${images.base.config.descriptor.digest}\n\nTotal reclaimed space: [\\d.]+[kM]?B\n$`))
+    assert.match(
+      pruned,
+      new RegExp(`^Deleted Images:\nDeleted: ${images.base.config.descriptor.digest}\n\nTotal reclaimed space: [\\d.]+[kM]?B\n$`),
+    )
     assert.deepEqual(await names(), ['app:2'])
     assert.match(await door.ok('image', 'prune', '-af', '--filter', 'label!=tier=app'), /^Total reclaimed space: 0B\n$/)
     assert.match(await door.ok('image', 'prune', '-af', '--filter', 'until=2020-01-01'), /^Total reclaimed space: 0B\n$/)
