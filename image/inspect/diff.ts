@@ -7,7 +7,7 @@ import { DIRECTORY, FILE, NONE } from './entry.ts'
 import type { FeedOptions } from './feed.ts'
 import { HARD_LINK, IMPLIED, LayerTree, NO_VERSION, OPAQUE, type Version } from './layer-tree.ts'
 import { NO_NODE, type Node, ROOT } from './path-trie.ts'
-import { hasImplied, relocate } from './relocate.ts'
+import { hasImplied, complete } from './complete.ts'
 import { type Difference, differences, inodeOf, type Shown, shown } from './stack.ts'
 
 export interface DiffLayer {
@@ -64,8 +64,8 @@ const plan = async (a: readonly DiffLayer[], b: readonly DiffLayer[], options: F
       missing = still
     }
   }
-  relocate(tree, first)
-  relocate(tree, second)
+  complete(tree, first)
+  complete(tree, second)
   return { tree, layers, first, second }
 }
 

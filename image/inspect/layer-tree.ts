@@ -12,6 +12,8 @@ import { NO_NODE, type Node, PathTrie, ROOT } from './path-trie.ts'
 export type Version = number
 export const NO_VERSION: Version = -1
 
+/** A file that unpacking may have copied from a lower layer, for a hard link to it. */
+export const COPY = 1
 /** What lower layers have beneath this folder is hidden. Whiteouts are of the kind NONE. */
 export const OPAQUE = 2
 /** A folder that the layer has no entry for: it is there because something beneath it is. */
@@ -74,19 +76,24 @@ export class LayerTree {
   }
 
   /** An entry of the layer; a second one for the same path replaces the first, as when a tar archive is unpacked. */
-  add(path: string, layer: number, attributes: Attributes): Version {
-    return this.#set(this.paths.add(path), layer, attributes, 0)
+  add(path: string, layer: number, attributes: Attributes, flags = 0): Version {
+    return this.#set(this.paths.add(path), layer, attributes, flags)
+  }
+
+  /** As if the layer had never had it. */
+  drop(version: Version): void {
+    this.#unlink(version)
   }
 
   /**
    * A further name of a file. In one layer the first of the names, as a walk of the folder meets them, is the one that has the file:
-   * so it does not matter in which order an archive has them.
+   * so it does not matter in which order an archive has them. `exactly`: it is `target`.
    */
-  addHardLink(path: string, layer: number, target: string): Version {
+  addHardLink(path: string, layer: number, target: string, { exactly = false }: { readonly exactly?: boolean } = {}): Version {
     const node = this.paths.add(path)
     const first = this.paths.find(target)
     const file = first === NO_NODE || first === node ? NO_VERSION : this.at(first, layer)
-    if (file === NO_VERSION || this.kindOf(file) !== FILE || this.has(file, HARD_LINK) || !comesBefore(path, target))
+    if (exactly || file === NO_VERSION || this.kindOf(file) !== FILE || this.has(file, HARD_LINK) || !comesBefore(path, target))
       return this.#set(node, layer, { ...BARE, target }, HARD_LINK)
     const { mode, uid, gid, xattrs } = this.#rightsOf(file)
     const rights = { mode, uid, gid, ...(xattrs === undefined ? {} : { xattrs }) }

@@ -4,7 +4,7 @@ import type { FeedOptions } from './feed.ts'
 import { historyOfLayers } from './history.ts'
 import type { InspectedImage } from './image.ts'
 import { LayerTree } from './layer-tree.ts'
-import { relocate } from './relocate.ts'
+import { complete } from './complete.ts'
 import { type LayerSummary, summarise, type Summary } from './summary.ts'
 
 export interface LayerRow extends LayerSummary {
@@ -49,7 +49,7 @@ export const readLayers = async ({ layers }: InspectedImage, options: FeedOption
   const results = await Promise.allSettled(workers)
   const failed = results.find((result) => result.status === 'rejected')
   if (failed !== undefined) throw abort.signal.reason ?? failed.reason
-  relocate(tree)
+  complete(tree)
   return tree
 }
 

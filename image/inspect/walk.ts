@@ -8,7 +8,7 @@ import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK 
 import { ARCH, syscall } from '../../runtime/sys/syscall.ts'
 import { type Attributes, BLOCK_DEVICE, CHARACTER_DEVICE, DIRECTORY, encodeXattrs, FIFO, FILE, SOCKET, SYMLINK } from './entry.ts'
 import { type FeedOptions, toMicroseconds } from './feed.ts'
-import type { LayerTree } from './layer-tree.ts'
+import { COPY, type LayerTree } from './layer-tree.ts'
 import { decodeBytes } from '../layer/bytes.ts'
 import { readXattrs } from './xattrs.ts'
 
@@ -89,14 +89,14 @@ interface Name {
 }
 
 /**
- * Names of one inode. A link into a lower layer has brought a copy of its file along, in that file’s own place: the layer itself says
- * nothing of it.
+ * Names of one inode. A link to a file of a lower layer has brought a copy of it along, in that file’s own place, of which the layer itself says
+ * nothing (`dropCopies`); but layer.json counts links to files that came later in the archive in.
  */
 const addNames = (tree: LayerTree, layer: number, names: readonly Name[], links: ReadonlySet<string>): void => {
-  const copied = names.some(({ path }) => links.has(path)) ? names.find(({ path }) => !links.has(path)) : undefined
-  const [first, ...others] = copied === undefined ? names : [copied, ...names.filter(({ path }) => links.has(path))]
-  if (copied === undefined) tree.add(first!.path, layer, first!.attributes)
-  for (const { path } of others) tree.addHardLink(path, layer, first!.path)
+  const file = names.some(({ path }) => links.has(path)) ? names.find(({ path }) => !links.has(path)) : undefined
+  const first = file ?? names[0]!
+  tree.add(first.path, layer, first.attributes, file === undefined ? 0 : COPY)
+  for (const name of names) if (name !== first) tree.addHardLink(name.path, layer, first.path, { exactly: true })
 }
 
 /** Fed as the layer `layer`. Files with several names in the folder are counted once. */

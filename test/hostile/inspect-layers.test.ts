@@ -10,7 +10,7 @@ import { encodeHeader, END, padding, type TarHeader } from '../../image/archive/
 import { feedBlob, type FeedOptions } from '../../image/inspect/feed.ts'
 import { filesOf } from '../../image/inspect/files.ts'
 import { LayerTree } from '../../image/inspect/layer-tree.ts'
-import { relocate } from '../../image/inspect/relocate.ts'
+import { complete } from '../../image/inspect/complete.ts'
 import { summarise } from '../../image/inspect/summary.ts'
 import { touches } from '../../image/inspect/touches.ts'
 import { wasted } from '../../image/inspect/wasted.ts'
@@ -69,7 +69,7 @@ test('links in circles, into each other and out', async () => {
     { ...PLAIN, name: 'out/passwd', size: 1 },
     { ...PLAIN, name: 'self/f', size: 1 },
   ])
-  relocate(tree)
+  complete(tree)
   assert.equal(summarise(tree, 2).visible.files, 4)
   for (const path of ['x/f', 'out/passwd', 'self/self/self/f', '../../etc/passwd']) touches(tree, path)
   assert.equal(touches(tree, 'out/passwd').paths.at(-1)!.visible!.size, 1)

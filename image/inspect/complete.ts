@@ -1,12 +1,15 @@
 /**
+ * What is only known when all layers are there.
+ *
  * What a layer has in a folder that it does not speak of belongs to where that folder is below, which may be a symbolic link: `lib/x` over
  * `lib → usr/lib` is `usr/lib/x`. Unpacking puts such files there (image/layer/fix-up.ts); here the same is done for layers that came as streams.
  */
 import { settleAt, type Stacked } from './changes.ts'
 import { DIRECTORY, SYMLINK } from './entry.ts'
-import { HARD_LINK, IMPLIED, type LayerTree, NO_VERSION, type Version } from './layer-tree.ts'
+import { COPY, HARD_LINK, IMPLIED, type LayerTree, NO_VERSION, OPAQUE, type Version } from './layer-tree.ts'
 import { NO_NODE, type Node, ROOT } from './path-trie.ts'
 import { resolvePath } from './resolve.ts'
+import { differences, inodeOf } from './stack.ts'
 
 const isImplied = (tree: LayerTree, version: Version): boolean =>
   tree.has(version, IMPLIED) && tree.kindOf(version) === DIRECTORY && tree.nodeOf(version) !== ROOT
@@ -18,7 +21,40 @@ export const hasImplied = (tree: LayerTree, of: Stacked): boolean => {
 }
 
 /** To be called when all layers are fed, and before anything is looked at. `stacked`: one image’s layers. */
-export const relocate = (tree: LayerTree, stacked: Stacked = () => true): void => {
+export const complete = (tree: LayerTree, stacked: Stacked = () => true): void => {
+  dropCopies(tree, stacked)
+  relocate(tree, stacked)
+}
+
+/** Files that a folder has for the sake of hard links only: they are what the layers below have in that place. */
+const dropCopies = (tree: LayerTree, stacked: Stacked): void => {
+  const copies: Version[] = []
+  for (let version = 0; version < tree.versions; version++)
+    if (tree.has(version, COPY) && stacked(tree.layerOf(version)) && tree.at(tree.nodeOf(version), tree.layerOf(version)) === version)
+      copies.push(version)
+  copies.sort((a, b) => tree.layerOf(a) - tree.layerOf(b))
+  for (const version of copies) {
+    const below: Stacked = (one) => one < tree.layerOf(version) && stacked(one)
+    const seen = settleAt(tree, tree.nodeOf(version), below).visible
+    const original = seen === NO_VERSION ? NO_VERSION : inodeOf(tree, seen, below)
+    if (original === NO_VERSION || tree.mtimeOf(original) !== tree.mtimeOf(version) || differences(tree, original, version).length > 0)
+      continue
+    tree.drop(version)
+    dropEmpty(tree, tree.paths.parent(tree.nodeOf(version)), tree.layerOf(version))
+  }
+}
+
+/** Folders that were there for the sake of the copy. */
+const dropEmpty = (tree: LayerTree, from: Node, layer: number): void => {
+  for (let node = from; node !== ROOT; node = tree.paths.parent(node)) {
+    const version = tree.at(node, layer)
+    if (version === NO_VERSION || !isImplied(tree, version) || tree.has(version, OPAQUE)) return
+    if (tree.paths.children(node).some((child) => tree.at(child, layer) !== NO_VERSION)) return
+    tree.drop(version)
+  }
+}
+
+const relocate = (tree: LayerTree, stacked: Stacked = () => true): void => {
   const implied: Version[] = []
   for (let version = 0; version < tree.versions; version++)
     if (tree.layerOf(version) > 0 && stacked(tree.layerOf(version)) && isImplied(tree, version)) implied.push(version)
