@@ -1,83 +1,59 @@
 import assert from 'node:assert/strict'
-import { after, afterEach, test } from 'node:test'
-import { parseReference } from '../../../../image/reference.ts'
+import { after, before, describe, test } from 'node:test'
+import { parseName } from '../../../../image/reference.ts'
 import { listTags } from '../../../../image/registry/tags.ts'
 import { imageOf } from '../../../support/images.ts'
-import { IMPATIENT, refused } from '../../../support/registry/client.ts'
-import { cutAfter, endlessBody, fail } from '../../../support/registry/misbehave.ts'
-import { startRegistry } from '../../../support/registry/server.ts'
+import { startRegistry, type TestRegistry } from '../../../support/registry/server.ts'
 
-const registry = await startRegistry()
-after(() => registry.close())
-afterEach(() => registry.behave())
-registry.contents.add('a/b', await imageOf({ layers: [] }), 'one', 'two', '3.0')
+describe('tags of a repository', () => {
+  let registry: TestRegistry
+  before(async () => {
+    registry = await startRegistry()
+    registry.contents.add('a/b', await imageOf({ layers: [] }), ...Array.from({ length: 7 }, (_, index) => `v${index}`))
+  })
+  after(() => registry.close())
 
-const list = (name = 'a/b', signal?: AbortSignal): Promise<readonly string[]> => {
-  const endpoints = [{ registry: registry.host, repository: name, insecure: true }]
-  return listTags(parseReference(`${registry.host}/${name}`), { endpoints, env: {}, limits: IMPATIENT }, signal)
-}
-const page = (tags: unknown, link?: string) => () => ({
-  status: 200,
-  ...(link === undefined ? {} : { headers: { Link: link } }),
-  body: Buffer.from(JSON.stringify({ name: 'a/b', tags })),
-})
+  const list = (): Promise<readonly string[]> =>
+    listTags(parseName(`${registry.host}/a/b`), {
+      endpoints: [{ registry: registry.host, repository: 'a/b', insecure: true }],
+      limits: { tries: 1 },
+    })
 
-test('in the registry’s order', async () => {
-  assert.deepEqual(await list(), ['one', 'two', '3.0'])
-})
+  const page = (tags: readonly unknown[], link?: string) => () => ({
+    status: 200,
+    headers: { 'Content-Type': 'application/json', ...(link === undefined ? {} : { Link: link }) },
+    body: Buffer.from(JSON.stringify({ name: 'a/b', tags })),
+  })
 
-test('none', async () => {
-  registry.on('/tags/', page(null))
-  assert.deepEqual(await list(), [])
-})
+  test('are those of all pages', async () => {
+    registry.behave()
+    registry.on({ path: /tags\/list$/ }, page(['v0', 'v1'], '</v2/a/b/tags/list?last=v1>; rel="next"'))
+    registry.on({ path: /last=v1$/ }, page(['v2']))
+    assert.deepEqual(await list(), ['v0', 'v1', 'v2'])
+    registry.behave()
+    assert.equal((await list()).length, 7)
+  })
 
-test('over pages', async () => {
-  registry.on(/list$/, page(['a', 'b'], '</v2/a/b/tags/list?last=b&n=2>; rel="next"'))
-  registry.on(/last=b/, page(['c'], `<${registry.url}/v2/a/b/tags/list?last=c>; rel=next`))
-  registry.on(/last=c/, page(['d']))
-  assert.deepEqual(await list(), ['a', 'b', 'c', 'd'])
-})
+  test('pages elsewhere, pages without end, and what is no tag are refused', async () => {
+    for (const [misbehaviour, wanted] of [
+      [page(['v0'], '<http://127.0.0.1:1/v2/a/b/tags/list>; rel="next"'), /goes on at another place than the registry/],
+      [page([], '</v2/a/b/tags/list>; rel="next"'), /has an empty page that another one follows/],
+      [page(Array(50_001).fill('v'), '</v2/a/b/tags/list>; rel="next"'), /more than 100000 tags/],
+      [page(['../../x']), /tag "\.\.\/\.\.\/x" must be of letters/],
+      [page([5]), /has a tag that is not a string/],
+      [() => ({ status: 200, body: Buffer.from('<html>') }), /is not JSON/],
+    ] as const) {
+      registry.behave()
+      registry.on('/tags/list', misbehaviour)
+      await assert.rejects(list(), wanted)
+    }
+  })
 
-test('a page whose connection breaks is asked for again', async () => {
-  registry.on({ path: '/tags/', times: 2 }, cutAfter(5))
-  assert.deepEqual(await list(), ['one', 'two', '3.0'])
-  registry.on('/tags/', cutAfter(5))
-  await refused(list(), 'unavailable', `${registry.host}/a/b: list of tags`, 'the connection broke')
-})
-
-test('no repository', async () => {
-  await refused(list('no/such'), 'not-found', '404 NAME_UNKNOWN', 'list of tags')
-  registry.on('/tags/', fail(403, 'DENIED', 'no'))
-  await refused(list(), 'permission-denied', '403 DENIED')
-})
-
-test('what is no list', async () => {
-  for (const [body, words] of [
-    ['x', 'is not JSON'],
-    ['[]', 'is no list of tags'],
-    ['{"tags":7}', 'is no list of tags'],
-    ['{"tags":[7]}', 'has a tag that is not a string'],
-  ] as const) {
-    registry.on('/tags/', () => ({ status: 200, body: Buffer.from(body) }))
-    await refused(list(), 'data-loss', words)
-  }
-  registry.on('/tags/', page(['\u001b[2J']))
-  await refused(list(), 'invalid-argument', 'tag')
-})
-
-test('what does not end', async () => {
-  registry.on('/tags/', endlessBody(Buffer.alloc(65_536, 'a')))
-  await refused(list(), 'data-loss', 'more than 4194304 bytes')
-  registry.behave()
-  registry.on('/tags/', page(['a'], '</v2/a/b/tags/list?again>; rel="next"'))
-  await refused(list(), 'data-loss', 'more than 1000 pages')
-  registry.on('/tags/', page([], '</v2/a/b/tags/list?again>; rel="next"'))
-  await refused(list(), 'data-loss', 'empty page')
-})
-
-test('it does not go on elsewhere', async () => {
-  for (const link of ['<http://127.0.0.1:1/x>; rel="next"', '<http://[x>; rel="next"']) {
-    registry.on('/tags/', page(['a'], link))
-    await refused(list(), 'data-loss', 'goes on at another place')
-  }
+  test('of a repository that is not there', async () => {
+    registry.behave()
+    const missing = listTags(parseName(`${registry.host}/no/pe`), {
+      endpoints: [{ registry: registry.host, repository: 'no/pe', insecure: true }],
+    })
+    await assert.rejects(missing, { kind: 'not-found' })
+  })
 })
