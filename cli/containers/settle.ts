@@ -35,8 +35,8 @@ const endedState = (state: ContainerState, outcome: ExitRecord | undefined): Con
   }
 }
 
-/** Puts the next start by the policy on the way, where there is to be one. */
-const planRestart = (home: Home, container: Container): Container => {
+/** Puts the next start by the policy on the way, where there is to be one. With the lock held. */
+export const planRestart = (home: Home, container: Container): Container => {
   const { id, config, state } = container
   const delay = restartDelay(config, state)
   if (delay === undefined) return container
@@ -66,7 +66,8 @@ const finish = async (
   }
   writeState(home, config, state)
   removeRun(home, id)
-  return planRestart(home, { id, config, state })
+  // after a start of the machine it is `start --boot` that brings back what should be up
+  return state.boot === bootId() ? planRestart(home, { id, config, state }) : { id, config, state }
 }
 
 /** A waiting container whose timer went with its machine, or with a killed process, is simply one that has exited. */
