@@ -9,7 +9,8 @@ import { guard, guardAsync } from './errors.ts'
 import { writeWhole } from './files.ts'
 import { beginIngest } from './ingest.ts'
 import { algorithmFolder, blobPath, type Layout, mustWrite, temporaryPath } from './layout.ts'
-import { moveAway } from './trash.ts'
+import { moveAway, removeSeen } from './trash.ts'
+import { verifyBlob } from './check/verify.ts'
 import type { BlobIngest, Blobs, WaitOptions } from './types.ts'
 
 const openBlob = (layout: Layout, digest: Digest): { fd: number; size: number } =>
@@ -73,6 +74,17 @@ export const makeBlobs = (layout: Layout): Blobs => ({
 
   open(digest: Digest): number {
     return openBlob(layout, digest).fd
+  },
+
+  removeIfDamaged(digest: Digest, signal?: AbortSignal): Promise<boolean> {
+    mustWrite(layout)
+    return guardAsync(`store ${layout.root}: verifying blob ${digest}`, async () => {
+      const path = blobPath(layout, digest)
+      const verdict = await verifyBlob(path, digest, signal === undefined ? {} : { signal })
+      if (verdict?.problem === undefined) return false
+      await removeSeen(layout, path, verdict.inode)
+      return true
+    })
   },
 
   async put(bytes: Uint8Array, digest: Digest): Promise<void> {

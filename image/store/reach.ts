@@ -13,9 +13,20 @@ export const reachOf = ({ descriptor, digest }: Pick<StoredImage, 'descriptor' |
 
 /** Blobs that are not there or have another size. Manifests that a copy of an index has left out do not count, if there is one at all. */
 export const missingFrom = (descriptor: Descriptor, blobs: Blobs, references: References): Descriptor[] => {
-  if (!blobs.has(descriptor.digest, descriptor.size)) return [descriptor]
-  const children = references.children(descriptor)
-  const there = children.filter(({ optional, descriptor: child }) => !optional || blobs.has(child.digest, child.size))
-  const wanted = there.length === 0 ? children : there
-  return wanted.flatMap(({ descriptor: child }) => missingFrom(child, blobs, references))
+  const missing: Descriptor[] = []
+  const met = new Set<string>()
+  for (const pending = [descriptor]; pending.length > 0; ) {
+    const next = pending.pop()!
+    const key = `${next.mediaType} ${next.digest}`
+    if (met.has(key)) continue
+    met.add(key)
+    if (!blobs.has(next.digest, next.size)) {
+      missing.push(next)
+      continue
+    }
+    const children = references.children(next)
+    const there = children.filter(({ optional, descriptor: child }) => !optional || blobs.has(child.digest, child.size))
+    for (const { descriptor: child } of there.length === 0 ? children : there) pending.push(child)
+  }
+  return missing
 }

@@ -17,6 +17,11 @@ export interface Blobs {
   read(digest: Digest): Uint8Array
   /** A descriptor for reading, for the caller to close; the bytes are not verified. Throws `not-found`, `data-loss`. */
   open(digest: Digest): number
+  /**
+   * Reads all of it, and takes it away if it is not what its name says, so that it is brought again; true if it was. For whoever has seen
+   * that what came of it is wrong: that may be the fault of the image, and the blob others' as well.
+   */
+  removeIfDamaged(digest: Digest, signal?: AbortSignal): Promise<boolean>
   /** A small document. Idempotent. Throws `data-loss` if the digest is not that of the bytes. */
   put(bytes: Uint8Array, digest: Digest): Promise<void>
   /**

@@ -1,11 +1,8 @@
 /** Blobs: each is what its name says, and nothing else is among them. */
-import { linkSync, lstatSync } from 'node:fs'
-import { isErrno } from '../../../runtime/sys/error.ts'
 import type { Digest } from '../../digest.ts'
 import { ageOf, found } from '../listing.ts'
 import type { Parts } from '../parts.ts'
-import { removeTree } from '../remove-tree.ts'
-import { toTrash } from '../trash.ts'
+import { removeSeen } from '../trash.ts'
 import type { CheckOptions, Finding } from '../types.ts'
 import type { Report } from './findings.ts'
 import { verifyBlob } from './verify.ts'
@@ -16,19 +13,6 @@ export interface CheckedBlobs {
   readonly count: number
   /** Problems of those that are damaged, repaired or not. */
   readonly damaged: ReadonlyMap<Digest, string>
-}
-
-/** Removes what was looked at: if a whole blob has taken its place meanwhile, that is put back. */
-export const removeBlob = async ({ layout }: Parts, path: string, inode: number): Promise<void> => {
-  const trash = toTrash(layout, path)
-  if (trash === undefined) return
-  if (inode !== 0 && lstatSync(trash).ino !== inode)
-    try {
-      linkSync(trash, path)
-    } catch (error) {
-      if (!isErrno(error, 'EEXIST')) throw error
-    }
-  await removeTree(trash)
 }
 
 /**
@@ -57,12 +41,12 @@ export const checkBlobs = async (parts: Parts, report: Report, { signal, onProgr
     count++
     if (verdict.problem === undefined) continue
     damaged.set(digest, verdict.problem)
-    if (report.repair) await removeBlob(parts, path, verdict.inode)
+    if (report.repair) await removeSeen(parts.layout, path, verdict.inode)
   }
   return { count: count - damaged.size, damaged }
 }
 
 const remove = async (parts: Parts, path: string): Promise<Finding['repaired']> => {
-  await removeBlob(parts, path, 0)
+  await removeSeen(parts.layout, path, 0)
   return 'removed'
 }

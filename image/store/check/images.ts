@@ -4,9 +4,9 @@ import type { Descriptor } from '../../spec/types.ts'
 import { blobPath } from '../layout.ts'
 import { missingFrom } from '../reach.ts'
 import type { Parts } from '../parts.ts'
+import { removeSeen } from '../trash.ts'
 import type { CheckOptions, Finding, StoredImage } from '../types.ts'
 import type { Report } from './findings.ts'
-import { removeBlob } from './blobs.ts'
 import { verifyBlob } from './verify.ts'
 
 /** What pull takes. */
@@ -59,7 +59,7 @@ export const checkImages = async (
     await options.fetch(descriptor, [...names])
     const verdict = await verifyBlob(blobPath(layout, digest), digest, options.signal === undefined ? {} : { signal: options.signal })
     if (verdict?.problem === undefined && verdict?.size === size) return 'fetched'
-    if (verdict?.problem !== undefined) await removeBlob(parts, blobPath(layout, digest), verdict.inode)
+    if (verdict?.problem !== undefined) await removeSeen(layout, blobPath(layout, digest), verdict.inode)
     throw new Error(
       `fetching it again has brought ${verdict === undefined ? 'nothing' : `another blob, which ${verdict.problem ?? `has ${verdict.size} bytes`}`}`,
     )
