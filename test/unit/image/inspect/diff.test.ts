@@ -106,8 +106,15 @@ test('written again as it was is no difference; the same size and time with anot
 })
 
 test('images without a layer in common', async () => {
-  const a = await layer('a', [{ name: 'd/f', content: '1' }, { name: 'd/g', content: '2' }, { name: 'e', content: '3' }])
-  const b = await layer('b', [{ name: 'd', type: 'symlink', linkname: 'x' }, { name: 'e', content: '3', uid: 5 }])
+  const a = await layer('a', [
+    { name: 'd/f', content: '1' },
+    { name: 'd/g', content: '2' },
+    { name: 'e', content: '3' },
+  ])
+  const b = await layer('b', [
+    { name: 'd', type: 'symlink', linkname: 'x' },
+    { name: 'e', content: '3', uid: 5 },
+  ])
   assert.deepEqual(await told([a], [b]), ['changed d type', 'removed d/f', 'removed d/g', 'changed e owner'])
 })
 
@@ -116,9 +123,10 @@ test('a hard link whose file the other layers do not mention', async () => {
   const top = await layer('top', [{ name: 'usr/bin/.wh.other' }])
   const found: FileDifference[] = []
   for await (const one of diffLayers([base], [base, top])) found.push(one)
-  assert.deepEqual(found.map(({ path, change, before }) => ({ path, change, size: before?.size })), [
-    { path: 'usr/bin/other', change: 'removed', size: 4 },
-  ])
+  assert.deepEqual(
+    found.map(({ path, change, before }) => ({ path, change, size: before?.size })),
+    [{ path: 'usr/bin/other', change: 'removed', size: 4 }],
+  )
 })
 
 test('a folder replaced whole, with some of the same in it', async () => {

@@ -1,6 +1,17 @@
 /** A layer as a stream and the same layer unpacked are the same to look at. */
 import assert from 'node:assert/strict'
-import { chmodSync, linkSync, lutimesSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  linkSync,
+  lutimesSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -33,7 +44,8 @@ const folder = (t: TestContext): string => {
   return path
 }
 
-const setxattr = (path: string, name: string, value: string): number => syscall('lsetxattr', [path, name, Buffer.from(value), value.length, 0])
+const setxattr = (path: string, name: string, value: string): number =>
+  syscall('lsetxattr', [path, name, Buffer.from(value), value.length, 0])
 
 test('a folder as overlayfs has it, and the archive it came from', { skip: requires('root') }, async (t) => {
   const root = folder(t)
@@ -53,7 +65,19 @@ test('a folder as overlayfs has it, and the archive it came from', { skip: requi
   chmodSync(at('etc/null'), 0o666)
   setxattr(at('opaque'), 'trusted.overlay.opaque', 'y')
   setxattr(at('etc/a'), 'user.comment', 'hello')
-  for (const path of ['etc/a', 'implied/x', 'opaque/new', 'deep/er/sparse', 'etc/null', 'etc/pipe', 'deep/er', 'deep', 'etc', 'opaque', '.'])
+  for (const path of [
+    'etc/a',
+    'implied/x',
+    'opaque/new',
+    'deep/er/sparse',
+    'etc/null',
+    'etc/pipe',
+    'deep/er',
+    'deep',
+    'etc',
+    'opaque',
+    '.',
+  ])
     utimesSync(at(path), MTIME, MTIME)
   lutimesSync(at('etc/link'), MTIME, MTIME)
   const walked = new LayerTree()
@@ -77,7 +101,8 @@ test('a folder as overlayfs has it, and the archive it came from', { skip: requi
     { name: 'deep/er/' },
     { name: 'deep/er/sparse', content: Buffer.alloc(100_000) },
   ])
-  const rows = (of: LayerTree): unknown[] => [...filesOf(of, 0)].filter(({ path }) => path !== '').map((row) => ({ ...row, xattrs: { ...row.xattrs } }))
+  const rows = (of: LayerTree): unknown[] =>
+    [...filesOf(of, 0)].filter(({ path }) => path !== '').map((row) => ({ ...row, xattrs: { ...row.xattrs } }))
   assert.deepEqual(rows(walked), rows(tree))
   assert.equal(rows(tree).length, 13)
   const a = [...filesOf(walked, 0)].find(({ path }) => path === 'etc/a')!
