@@ -46,12 +46,13 @@ export const nameOf = (entry: IndexEntry): string | undefined => {
  * had been moved there by us; the earlier one dangles, or goes if it is of the same image.
  */
 export const settle = (entries: readonly IndexEntry[]): IndexEntry[] => {
-  const owners = new Map(entries.map((entry) => [nameOf(entry), entry]))
-  return entries.flatMap((entry) => {
-    const name = nameOf(entry)
-    const owner = owners.get(name)
-    if (name === undefined || entry.descriptor === undefined || owner === entry) return [entry]
-    return owner?.descriptor?.digest === entry.descriptor.digest ? [] : [dangling(entry)]
+  const names = entries.map(nameOf)
+  const last = new Map(names.map((name, at) => [name, at]))
+  return entries.flatMap((entry, at) => {
+    const name = names[at]
+    const owner = last.get(name)
+    if (name === undefined || entry.descriptor === undefined || owner === undefined || owner === at) return [entry]
+    return entries[owner]?.descriptor?.digest === entry.descriptor.digest ? [] : [dangling(entry)]
   })
 }
 

@@ -24,12 +24,8 @@ const shown = ({ name, id, descriptor }: StoredImage): string => `${short(id ?? 
 export const makeImages = (layout: Layout, blobs: Blobs, references: References): Images => {
   const of = (entry: IndexEntry): StoredImage | undefined => imageOf(entry, blobs, references)
 
-  const list = (): StoredImage[] =>
-    guard(`store ${layout.root}: reading index.json`, () =>
-      settle(readIndexFile(layout).entries)
-        .map(of)
-        .filter((image) => image !== undefined),
-    )
+  const entriesNow = (): IndexEntry[] => guard(`store ${layout.root}: reading index.json`, () => settle(readIndexFile(layout).entries))
+  const imagesOf = (entries: readonly IndexEntry[]): StoredImage[] => entries.map(of).filter((image) => image !== undefined)
 
   const change = <T>(
     doing: string,
@@ -86,8 +82,8 @@ export const makeImages = (layout: Layout, blobs: Blobs, references: References)
   /** The entries without `gone`, and what has gone with them. */
   const without = (before: readonly IndexEntry[], gone: ReadonlySet<IndexEntry>): { entries: IndexEntry[]; removed: Removed } => {
     const entries = before.filter((entry) => !gone.has(entry))
-    const left = entries.map(of).filter((image) => image !== undefined)
-    const lost = [...gone].map(of).filter((image) => image !== undefined)
+    const left = imagesOf(entries)
+    const lost = imagesOf([...gone])
     const ids = new Set(left.map(({ id }) => id))
     return {
       entries,
@@ -100,8 +96,16 @@ export const makeImages = (layout: Layout, blobs: Blobs, references: References)
   }
 
   return {
-    list,
-    find: (text) => findIn(list(), text),
+    list: () => imagesOf(entriesNow()),
+
+    find(text) {
+      const entries = entriesNow()
+      // most often it is a name: then the documents of the others need not be read
+      const name = canonicalName(text)
+      const exact = entries.find((entry) => nameOf(entry) === name)
+      return (exact === undefined ? undefined : of(exact)) ?? findIn(imagesOf(entries), text)
+    },
+
     reach: (image) => reachOf(image, references),
 
     put: (name, descriptor, options = {}) =>
