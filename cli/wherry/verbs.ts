@@ -3,6 +3,21 @@ import type { Load, Verbs } from './commands.ts'
 
 /** The first spelling is the name, which the manual page has. Their order is that of the help. */
 const TABLE: readonly (readonly [Load, ...(readonly string[])])[] = [
+  [() => import('./start.ts'), 'start', 'container start'],
+  [() => import('./stop.ts'), 'stop', 'container stop'],
+  [() => import('./restart.ts'), 'restart', 'container restart'],
+  [() => import('./kill.ts'), 'kill', 'container kill'],
+  [() => import('./pause.ts'), 'pause', 'container pause'],
+  [() => import('./unpause.ts'), 'unpause', 'container unpause'],
+  [() => import('./wait.ts'), 'wait', 'container wait'],
+  [() => import('./ps.ts'), 'ps', 'container ls', 'container list', 'container ps', 'ls'],
+  [() => import('./port.ts'), 'port', 'container port'],
+  [() => import('./rename.ts'), 'rename', 'container rename'],
+  [() => import('./rm.ts'), 'rm', 'container rm', 'container remove'],
+  [() => import('./container-prune.ts'), 'container prune', 'prune'],
+  [() => import('./container-cleanup.ts'), 'container cleanup'],
+  [() => import('./container-expire.ts'), 'container expire'],
+  [() => import('./container-restart-due.ts'), 'container restart-due'],
   [() => import('./images.ts'), 'images', 'image ls', 'image list'],
   [() => import('./image-history.ts'), 'image history', 'history'],
   [() => import('./image-inspect.ts'), 'image inspect'],

@@ -1,0 +1,26 @@
+import { restartContainer } from '../containers/restart.ts'
+import { forEach } from '../support/each.ts'
+import { print } from '../support/output.ts'
+import { openHome } from './containers.ts'
+import { defineCommand } from './context.ts'
+import { signalOf, STOP_FLAGS } from './stop-flags.ts'
+
+export const command = defineCommand({
+  name: 'restart',
+  aliases: ['container restart'],
+  heading: 'Containers',
+  summary: 'stop containers and start them again',
+  operands: 'CONTAINER [CONTAINER...]',
+  count: [1, Number.POSITIVE_INFINITY],
+  description: 'Stops each container as `stop` does, and starts it. One that does not run is started.',
+  flags: STOP_FLAGS,
+  async run({ flags, args, context }) {
+    const home = await openHome(context)
+    const { time, signal } = flags
+    const options = { ...(time === undefined ? {} : { timeout: time }), ...(signal === undefined ? {} : { signal: signalOf(signal) }) }
+    return forEach(context.name, args, async (text) => {
+      await restartContainer(home, text, options)
+      print(`${text}\n`)
+    })
+  },
+})
