@@ -41,4 +41,5 @@ test('paths lose what would have a link at their end followed', () => {
 })
 
 for (const [name, description, message] of BAD)
-  test(`refused: ${name}`, () => assert.throws(() => checkedRootfs(description), { name: 'WherryError', kind: 'invalid-argument', message }))
+  test(`refused: ${name}`, () =>
+    assert.throws(() => checkedRootfs(description), { name: 'WherryError', kind: 'invalid-argument', message }))
