@@ -18,6 +18,7 @@ interface Column {
 const WIDEST_BAR = 24
 const NARROWEST_BAR = 6
 const NARROWEST_COMMAND = 14
+const COMMAND_BESIDE_BAR = 24
 const GAP = 2
 
 const BLOCKS = { kept: '█', wasted: '░', rest: ' ' }
@@ -74,14 +75,32 @@ const cut = (text: string, width: number, unicode: boolean): string =>
 
 const commandOf = ({ command }: LayerRow): string => (command === undefined || command === '' ? '-' : harmless(layerCommand(command)))
 
-/** Widths of what is not a column of fixed width; undefined where there is no room. */
-const room = (cells: readonly Cells[], wanted: number, columns: number): { readonly command: number; readonly bar: number } | undefined => {
-  const left = columns - cells.reduce((sum, { width }) => sum + width + GAP, 0)
-  if (left < NARROWEST_COMMAND) return undefined
-  const withBar = left - GAP - NARROWEST_BAR
-  if (withBar < Math.min(wanted, NARROWEST_COMMAND * 2)) return { command: Math.min(left, wanted), bar: 0 }
-  const command = Math.min(wanted, Math.max(withBar - WIDEST_BAR + NARROWEST_BAR, Math.min(withBar, NARROWEST_COMMAND * 2)))
-  return { command, bar: Math.min(WIDEST_BAR, left - GAP - command) }
+interface Room {
+  readonly cells: readonly Cells[]
+  readonly command: number
+  readonly bar: number
+}
+
+/** Shared out between command and bar; undefined where there is too little for both. */
+const withBar = (cells: readonly Cells[], wanted: number, left: number): Room | undefined => {
+  const most = left - GAP - NARROWEST_BAR
+  if (most < Math.min(wanted, COMMAND_BESIDE_BAR)) return undefined
+  const command = Math.min(wanted, Math.max(left - GAP - WIDEST_BAR, Math.min(most, COMMAND_BESIDE_BAR)))
+  return { cells, command, bar: Math.min(WIDEST_BAR, left - GAP - command) }
+}
+
+/** What fits: with a bar, if columns that say the same in numbers need not go for it. */
+const roomFor = (layers: readonly LayerRow[], wanted: number, columns: number): Room => {
+  const choices = CHOICES.map((names) => {
+    const cells = cellsOf(names, layers)
+    return { cells, left: columns - cells.reduce((sum, { width }) => sum + width + GAP, 0) }
+  })
+  for (const { cells, left } of choices.slice(0, -1)) {
+    const room = withBar(cells, wanted, left)
+    if (room !== undefined) return room
+  }
+  const { cells, left } = choices.find((choice) => choice.left >= NARROWEST_COMMAND) ?? choices.at(-1)!
+  return { cells, command: Math.max(Math.min(left, wanted), 1), bar: 0 }
 }
 
 const padded = (text: string, { column, width }: Cells): string => (column.right ? text.padStart(width) : text.padEnd(width))
@@ -89,10 +108,9 @@ const padded = (text: string, { column, width }: Cells): string => (column.right
 /** @param whole commands are not shortened */
 export const layersTable = (layers: readonly LayerRow[], screen: Screen, whole: boolean): string => {
   const wanted = Math.max('COMMAND'.length, ...layers.map((row) => commandOf(row).length))
-  const candidates = CHOICES.map((names) => cellsOf(names, layers))
-  const cells = candidates.find((found) => room(found, wanted, screen.columns) !== undefined) ?? candidates.at(-1)!
-  const fitting = room(cells, wanted, screen.columns) ?? { command: Math.max(screen.columns - 10, 1), bar: 0 }
-  const { command, bar } = whole ? { command: wanted, bar: WIDEST_BAR } : fitting
+  const room = roomFor(layers, wanted, screen.columns)
+  const { cells } = room
+  const { command, bar } = whole ? { command: wanted, bar: WIDEST_BAR } : room
   const largest = Math.max(0, ...layers.map(({ size }) => size))
   const gap = ' '.repeat(GAP)
   const line = (head: string, text: string, tail: string): string =>
