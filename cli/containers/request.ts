@@ -10,8 +10,8 @@ export interface MountRequest {
   readonly source?: string
   readonly target: string
   readonly readonly: boolean
-  /** Below it nothing can be written either; the default where the kernel can. */
-  readonly recursiveReadonly?: 'enabled' | 'disabled' | 'writable' | 'readonly'
+  /** Whether what is mounted below a read-only source can be written to. Absent: it cannot, where the kernel can do that. */
+  readonly recursiveReadonly?: 'writable' | 'readonly'
   readonly propagation?: 'private' | 'rprivate' | 'shared' | 'rshared' | 'slave' | 'rslave'
   /** Of a bind mount: what lies below the source does not come along. */
   readonly nonRecursive?: boolean
@@ -25,7 +25,7 @@ export interface MountRequest {
   readonly createSource?: boolean
   /** :z, :Z where the kernel has SELinux. */
   readonly relabel?: 'shared' | 'private'
-  /** Bytes and permission bits of a tmpfs. */
+  /** Bytes (or `50%` of the machine's memory) and permission bits of a tmpfs. */
   readonly size?: string
   readonly mode?: number
   /** Other options as mount(8) spells them: noexec, nosuid … */
@@ -42,6 +42,14 @@ export interface PortRequest {
   readonly port: number
 }
 
+/** What is asked of one network. */
+export interface EndpointRequest {
+  readonly aliases: readonly string[]
+  readonly ip?: string
+  readonly ip6?: string
+  readonly mac?: string
+}
+
 export interface NetworkRequest {
   /** `networks`: those of `names`, the default network where there is none. */
   readonly mode: 'networks' | 'host' | 'none' | 'container'
@@ -53,6 +61,8 @@ export interface NetworkRequest {
   readonly ip?: string
   readonly ip6?: string
   readonly mac?: string
+  /** By name: of networks but the first, where something is asked of them. */
+  readonly endpoints?: Readonly<Record<string, EndpointRequest>>
   readonly ports: readonly PortRequest[]
   readonly publishAll: boolean
   /** `80/tcp` */
@@ -135,8 +145,8 @@ export interface SecurityRequest {
   readonly capAdd: readonly string[]
   readonly capDrop: readonly string[]
   readonly noNewPrivileges: boolean
-  /** Absent: the default profile. A file's content is taken when the container is made. */
-  readonly seccomp?: { readonly mode: 'unconfined' } | { readonly mode: 'profile'; readonly file: string; readonly profile: unknown }
+  /** Absent: the default profile. The text of a file is taken when the container is made. */
+  readonly seccomp?: { readonly mode: 'unconfined' } | { readonly mode: 'profile'; readonly file: string; readonly profile: string }
   /** Name of an AppArmor profile, `unconfined`. */
   readonly apparmor?: string
   /** `user:…`, `role:…`, `type:…`, `level:…`, `disable`, `nested`. */
@@ -219,7 +229,7 @@ export interface ContainerRequest {
   readonly shmSize: string
   readonly security: SecurityRequest
   readonly stopSignal?: string
-  /** Seconds. */
+  /** Seconds; -1: for ever. */
   readonly stopTimeout: number
   /** Seconds that it may run for; absent: for ever. */
   readonly timeout?: number
