@@ -104,7 +104,7 @@ const podman =
 const wherry =
   (corner: Corner): Candidate =>
   (image, { disk }) =>
-    timed(corner, [node, join(home, 'test/bench/pull/wherry.ts'), join(disk, 'store'), referenceOf(image)], {})
+    timed(corner, [join(home, 'bin/wherry'), '--root', join(disk, 'store'), 'pull', '--quiet', '--tls-verify=false', referenceOf(image)], {})
 
 const floor =
   (corner: Corner): Candidate =>
@@ -139,7 +139,15 @@ export const runOnce = async (corner: Corner, candidate: Candidate, image: Bench
     mkdirSync(disk)
     must('fallocate', '-l', String(DISK), file)
     must('mkfs.ext4', '-q', '-E', 'nodiscard,lazy_itable_init=1,lazy_journal_init=1', file)
-    must('mount', '-o', 'loop,noinit_itable', file, disk)
+    const { status, stdout, stderr } = corner.run(['losetup', '--find', '--show', '--direct-io=on', file])
+    if (status !== 0) throw new Error(`losetup: ${stderr}`)
+    const device = stdout.trim()
+    try {
+      must('mount', '-o', 'noinit_itable', device, disk)
+    } finally {
+      // takes effect when it is unmounted
+      must('losetup', '--detach', device)
+    }
     try {
       must('sync')
       return await candidate(image, { folder, disk })
