@@ -1,5 +1,4 @@
 /** The store of images: content-addressed blobs, unpacked layers, names, and leases on them. layout.ts has the picture. */
-import { homedir } from 'node:os'
 import { makeBlobs } from './blobs.ts'
 import { check } from './check.ts'
 import { collect } from './collect.ts'
@@ -12,14 +11,6 @@ import { usage } from './usage.ts'
 import type { Store, StoreOptions } from './types.ts'
 
 export type * from './types.ts'
-
-/** `/var/lib/wherry`, or `$XDG_DATA_HOME/wherry` (`~/.local/share/wherry`) for users. */
-export const defaultRoot = (environment: Readonly<Record<string, string | undefined>> = process.env): string => {
-  if (process.geteuid!() === 0) return '/var/lib/wherry'
-  const { XDG_DATA_HOME: data, HOME: home } = environment
-  if (data?.startsWith('/') === true) return `${data}/wherry`
-  return `${home ?? homedir()}/.local/share/wherry`
-}
 
 /**
  * Makes what is missing. Throws `failed-precondition` (a newer version, links in the place of folders, a read-only disk),

@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { defaultRoot, openStore } from '../../../../image/store/store.ts'
+import { openStore } from '../../../../image/store/store.ts'
 import { requires } from '../../../support/requires.ts'
 
 describe('opening a store', () => {
@@ -99,18 +99,5 @@ describe('opening a store', () => {
     assert.deepEqual(store.images.list(), [])
     assert.equal(modeOf(root), 0o755)
     assert.throws(() => store.lease(), { kind: 'failed-precondition', message: /for reading only/ })
-  })
-
-  test('its place', () => {
-    const own = process.geteuid!
-    try {
-      process.geteuid = () => 1000
-      assert.equal(defaultRoot({ XDG_DATA_HOME: '/data', HOME: '/home/u' }), '/data/wherry')
-      assert.equal(defaultRoot({ XDG_DATA_HOME: 'relative', HOME: '/home/u' }), '/home/u/.local/share/wherry')
-      process.geteuid = () => 0
-      assert.equal(defaultRoot({ XDG_DATA_HOME: '/data' }), '/var/lib/wherry')
-    } finally {
-      process.geteuid = own
-    }
   })
 })
