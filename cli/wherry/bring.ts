@@ -1,6 +1,6 @@
 /** Bringing images into the store, with progress on the screen. */
 import { pull } from '../../image/pull/pull.ts'
-import type { PulledImage, PullProgress } from '../../image/pull/types.ts'
+import type { PulledImage, PullProgress, UnpackOptions } from '../../image/pull/types.ts'
 import type { Reference } from '../../image/reference.ts'
 import type { ImageSource } from '../../image/source.ts'
 import type { Platform } from '../../image/spec/types.ts'
@@ -26,23 +26,24 @@ export interface BringOptions {
   readonly signal: AbortSignal
 }
 
-export const bring = async (
-  source: ImageSource,
-  store: Store,
-  { reference, platform, limits, progress, signal }: BringOptions,
-): Promise<PulledImage> =>
+/** What all ways of bringing have in common: limits, and progress on the screen. */
+export const unpackOptions = ({ limits, progress, signal }: Pick<BringOptions, 'limits' | 'progress' | 'signal'>): UnpackOptions => ({
+  ...(limits['pull.downloads'] === undefined ? {} : { downloads: limits['pull.downloads'] }),
+  limits: layerLimits(limits),
+  signal,
+  onProgress: ({ layer, index, state, bytes, total }) =>
+    progress.set(`${index} ${layer}`, {
+      label: shortId(layer),
+      state,
+      phase: PHASES[state],
+      done: state === 'exists' ? total : bytes,
+      total,
+    }),
+})
+
+export const bring = async (source: ImageSource, store: Store, { reference, platform, ...options }: BringOptions): Promise<PulledImage> =>
   pull(source, store, {
     ...(reference === undefined ? {} : { reference }),
     ...(platform === undefined ? {} : { platform }),
-    ...(limits['pull.downloads'] === undefined ? {} : { downloads: limits['pull.downloads'] }),
-    limits: layerLimits(limits),
-    signal,
-    onProgress: ({ layer, index, state, bytes, total }) =>
-      progress.set(`${index} ${layer}`, {
-        label: shortId(layer),
-        state,
-        phase: PHASES[state],
-        done: state === 'exists' ? total : bytes,
-        total,
-      }),
+    ...unpackOptions(options),
   })

@@ -3,6 +3,8 @@ import type { Load, Verbs } from './commands.ts'
 
 /** The first spelling is the name, which the manual page has. Their order is that of the help. */
 const TABLE: readonly (readonly [Load, ...(readonly string[])])[] = [
+  [() => import('./run.ts'), 'run', 'container run'],
+  [() => import('./create.ts'), 'create', 'container create'],
   [() => import('./start.ts'), 'start', 'container start'],
   [() => import('./stop.ts'), 'stop', 'container stop'],
   [() => import('./restart.ts'), 'restart', 'container restart'],
