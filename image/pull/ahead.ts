@@ -4,12 +4,17 @@
  */
 import { write } from 'node:fs'
 import { promisify } from 'node:util'
+import { Interrupt } from './interrupt.ts'
+import type { Pace } from './pace.ts'
 
 const writeAt: (fd: number, bytes: Uint8Array, offset: number, length: number, position: number) => Promise<{ bytesWritten: number }> =
   promisify(write)
 
 export class Ahead {
-  readonly #iterator: AsyncIterator<Uint8Array>
+  readonly #source: AsyncIterable<Uint8Array>
+  readonly #pace: Pace
+  /** Nothing is asked for before there is one. */
+  #iterator: AsyncIterator<Uint8Array> | undefined
   readonly #fd: number
   #position: number
   /** What was asked for and not yet used. */
@@ -17,8 +22,9 @@ export class Ahead {
   #ended = false
 
   /** Bytes of `source` belong to `position` of the file and behind it. */
-  constructor(source: AsyncIterable<Uint8Array>, fd: number, position: number) {
-    this.#iterator = source[Symbol.asyncIterator]()
+  constructor(source: AsyncIterable<Uint8Array>, fd: number, position: number, pace: Pace) {
+    this.#source = source
+    this.#pace = pace
     this.#fd = fd
     this.#position = position
   }
@@ -33,17 +39,17 @@ export class Ahead {
     return this.#ended
   }
 
-  /** Until the end, or until `stop` settles: then at once, even if nothing comes. Throws what the source and write(2) do. */
+  /**
+   * Until the end, or until `stop` settles: then at once, even if nothing comes. Pauses while there is no use in it. Throws what the
+   * source and write(2) do.
+   */
   async run(stop: Promise<unknown>, onProgress: (position: number) => void): Promise<void> {
-    const stopped = stop.then(
-      () => undefined,
-      () => undefined,
-    )
+    const stopped = new Interrupt(stop)
     for (;;) {
-      this.#pending ??= this.#iterator.next()
-      // if it is given up, nobody else may ask for the error
-      this.#pending.catch(() => undefined)
-      const next = await Promise.race([stopped, this.#pending])
+      if (this.#pending === undefined) await this.#pace.untilStarved(stopped)
+      if (stopped.set) return
+      this.#pending ??= this.#next()
+      const next = await stopped.or(this.#pending)
       if (next === undefined) return
       if (next.done === true) {
         this.#ended = true
@@ -59,7 +65,7 @@ export class Ahead {
   async *rest(): AsyncGenerator<Uint8Array> {
     try {
       for (;;) {
-        const next = await (this.#pending ?? this.#iterator.next())
+        const next = await (this.#pending ?? this.#next())
         this.#pending = undefined
         if (next.done === true) return
         yield next.value
@@ -71,7 +77,12 @@ export class Ahead {
 
   /** Ends the stream; idempotent. */
   async end(): Promise<void> {
-    await this.#iterator.return?.()
+    await this.#iterator?.return?.()
+  }
+
+  #next(): Promise<IteratorResult<Uint8Array>> {
+    this.#iterator ??= this.#source[Symbol.asyncIterator]()
+    return this.#iterator.next()
   }
 
   async #write(bytes: Uint8Array): Promise<void> {

@@ -17,6 +17,7 @@ import type { Descriptor } from '../spec/types.ts'
 import type { BlobIngest, Layer, LayerIdentity, LayerIngest, Store } from '../store/types.ts'
 import { Ahead } from './ahead.ts'
 import { removeIfDamaged } from './damaged.ts'
+import type { Pace } from './pace.ts'
 import type { LayerProgress } from './progress.ts'
 import type { Slots } from './slots.ts'
 
@@ -33,6 +34,7 @@ export interface LayerWork {
   readonly threads: Slots
   /** To the source: held while bytes come. */
   readonly connections: Slots
+  readonly pace: Pace
   /** The layers below, lowest first, once they are all there. */
   readonly lowers: () => Promise<readonly Layer[]>
 }
@@ -140,7 +142,7 @@ const giveUp = async ({ store, descriptor, signal }: LayerWork, { blob, folder }
 
 /** All bytes of the blob through a thread, once there is one; until then they are downloaded ahead. */
 const stream = async (work: LayerWork, { blob, folder }: Claim, fd: number | undefined): Promise<LayerFacts | undefined> => {
-  const { descriptor, source, identity, signal, limits, style, progress, threads, connections } = work
+  const { descriptor, source, identity, signal, limits, style, progress, threads, connections, pace } = work
   const disconnect = blob === undefined ? undefined : await connections.take(signal)
   const thread = threads.take(signal)
   /** Of the stream: who gives the layer up does not wait for bytes that may be slow to come. */
@@ -149,7 +151,7 @@ const stream = async (work: LayerWork, { blob, folder }: Claim, fd: number | und
   try {
     if (blob !== undefined) {
       const bytes = source.blob(descriptor, { offset: blob.offset, signal: AbortSignal.any([signal, stop.signal]) })
-      ahead = new Ahead(bytes, blob.fd, blob.offset)
+      ahead = new Ahead(bytes, blob.fd, blob.offset, pace)
       await ahead.run(thread, (position) => progress.moved(position, 0))
       if (ahead.ended) disconnect?.()
     }
@@ -161,7 +163,7 @@ const stream = async (work: LayerWork, { blob, folder }: Claim, fd: number | und
       signal,
       onProgress: (position) => progress.moved(Math.max(position, present), position),
       blob: { fd: blob?.fd ?? fd!, offset: present },
-      ...(ahead === undefined ? {} : { source: ahead.rest() }),
+      ...(ahead === undefined ? {} : { source: pace.measured(ahead.rest()) }),
       ...(folder === undefined ? {} : { unpack: { diffID: identity.diffID, folder: folder.folder, limits, style } }),
     })
   } finally {

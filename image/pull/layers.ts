@@ -7,6 +7,7 @@ import { layerIdentities } from '../store/chain-id.ts'
 import type { Layer, Store } from '../store/types.ts'
 import type { Resolved } from './document.ts'
 import { bringLayer } from './layer.ts'
+import { Pace } from './pace.ts'
 import { LayerProgress } from './progress.ts'
 import { Slots } from './slots.ts'
 import type { UnpackOptions } from './types.ts'
@@ -15,6 +16,7 @@ const DOWNLOADS = 4
 
 /** Of this process: pulls share them. As many as image/layer has threads. */
 const threads = new Slots(Math.max(2, Math.min(4, availableParallelism())))
+const pace = new Pace()
 
 export interface BroughtLayers {
   /** Lowest first. */
@@ -60,6 +62,7 @@ export const bringLayers = async (
         style,
         threads,
         connections,
+        pace,
         lowers: () => Promise.all(ready.slice(0, index)),
       })
       fetched ||= brought.fetched
