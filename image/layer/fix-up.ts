@@ -114,7 +114,7 @@ class FixUp {
     }
     // the folder itself must not be found on the way
     const to = this.#below.find(path, true)
-    if (to?.kind !== 'folder') {
+    if (to === undefined || to.kind === 'other') {
       this.#implied.add(path)
       return
     }

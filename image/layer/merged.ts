@@ -8,6 +8,8 @@ import { isWhiteout } from './unpack/folders.ts'
 
 /** Descriptors are good until the next call of `find`. */
 export type Place =
+  /** Where a symlink leads to, and nothing is. */
+  | { readonly kind: 'missing'; readonly path: string }
   /** `fd`: the uppermost of the folders that are merged there. */
   | { readonly kind: 'folder'; readonly path: string; readonly fd: number }
   | {
@@ -82,14 +84,17 @@ export class Merged {
         continue
       }
       const next = this.#step(here, name)
-      if (next === undefined) return undefined
+      if (next === undefined)
+        return links === 0 || todo.includes('..')
+          ? undefined
+          : { kind: 'missing', path: joined(here.path, [name, ...todo.filter((part) => part !== '' && part !== '.')].join('/')) }
       if ('parts' in next) {
         this.#leave(depth)
         this.#way.push(next)
         depth++
         continue
       }
-      if (next.kind === 'folder') return undefined
+      if (next.kind !== 'other') return undefined
       const last = todo.every((part) => part === '' || part === '.')
       if (next.target === undefined || (last && !follow)) return last ? next : undefined
       if (++links > MAX_SYMLINKS) return undefined

@@ -12,7 +12,7 @@ import type { LayerFacts } from './entry.ts'
 import { Inflate } from './inflate.ts'
 import { type LayerLimits, limitExceeded } from './limits.ts'
 import type { TarReader } from './tar/reader.ts'
-import { writeAll } from './unpack/calls.ts'
+import { beginWriting, writeAll } from './unpack/calls.ts'
 import { type OverlayStyle, Unpacker } from './unpack/unpacker.ts'
 
 /** What is to be done; plain values, that it may be sent to a thread. */
@@ -36,6 +36,8 @@ export interface LayerJob {
 
 /** Bytes of what is read from the disk at a time. */
 const PIECE = 256 * 1024
+/** Bytes of the blob that are sent to the disk together. */
+const EARLY = 8 << 20
 /** From here on the ratio counts: small bombs hurt nobody. */
 const RATIO_FROM = 2 ** 30
 
@@ -44,6 +46,8 @@ export class Pipeline {
   readonly #stopped: () => boolean
   readonly #hash: Hash
   #position = 0
+  /** Up to where the blob is on its way to the disk. */
+  #sent: number
   #unpacking: Unpacking | undefined
   /** What is wrong with the archive. Whether the bytes are the right ones is found out first: an archive may be broken because they are not. */
   #problem: WherryError | undefined
@@ -53,6 +57,7 @@ export class Pipeline {
     this.#job = job
     this.#stopped = stopped
     this.#hash = hasherFor(job.digest)
+    this.#sent = job.blob?.offset ?? 0
     if (job.unpack !== undefined) this.#unpacking = new Unpacking(job.mediaType, job.unpack, () => this.#checkStopped())
   }
 
@@ -79,8 +84,17 @@ export class Pipeline {
     const { blob, digest, size } = this.#job
     if (this.#position + bytes.length > size)
       throw new WherryError('data-loss', `blob ${digest}: there are more than the ${size} bytes that its descriptor speaks of`)
-    if (blob !== undefined) writeAll(blob.fd, bytes, this.#position, digest)
+    if (blob !== undefined) this.#write(blob.fd, bytes)
     await this.#pass(bytes, aside)
+  }
+
+  /** What is written goes to the disk at once, so that making it durable takes less time in the end. */
+  #write(fd: number, bytes: Uint8Array): void {
+    writeAll(fd, bytes, this.#position, this.#job.digest)
+    const end = this.#position + bytes.length
+    if (end - this.#sent < EARLY) return
+    beginWriting(fd, this.#sent, end - this.#sent)
+    this.#sent = end
   }
 
   /** Verifies all that can be; undefined if nothing was unpacked. */

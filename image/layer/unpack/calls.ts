@@ -244,7 +244,7 @@ export const getXattr = (fd: number, name: string, about: string): Buffer => {
 
 const SYNC_FILE_RANGE_WRITE = 2
 
-/** Tells the kernel to begin with writing to disk; nothing depends on it. */
-export const beginWriting = (fd: number): void => {
-  rawCall(NR.sync_file_range, fd, 0, 0, SYNC_FILE_RANGE_WRITE)
+/** Tells the kernel to begin with writing to disk, all or from `offset` on; nothing depends on it. */
+export const beginWriting = (fd: number, offset = 0, length = 0): void => {
+  rawCall(NR.sync_file_range, fd, offset, length, SYNC_FILE_RANGE_WRITE)
 }
