@@ -119,6 +119,8 @@ export const relayProgram = (arch: Arch, targets: readonly (RelayTarget | undefi
   return p
 }
 
+const isLoopback6 = ({ family, value }: Address): boolean => family === 6 && value === 1n
+
 /**
  * Starts the relay of `held`, whose descriptors stay the caller’s; returns its pid. It is the caller’s child, and init’s when that has ended.
  * @param watched descriptor that becomes readable when the keeper ends: its pidfd
@@ -126,7 +128,8 @@ export const relayProgram = (arch: Arch, targets: readonly (RelayTarget | undefi
  */
 export const startRelay = (held: readonly HeldPort[], addresses: readonly Address[], watched: number, folder: string): number => {
   const targets = held.map(({ protocol, host, port }): RelayTarget | undefined => {
-    const to = addresses.find(({ family }) => family === host.family)
+    // who asks at IPv6's loopback gets through to a container that has IPv4 only
+    const to = addresses.find(({ family }) => family === host.family) ?? (isLoopback6(host) ? addresses[0] : undefined)
     return protocol !== 'tcp' || to === undefined ? undefined : { to, port }
   })
   const executable = executableFile(link(relayProgram(ARCH, targets)).elf, folder)

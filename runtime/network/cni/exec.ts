@@ -1,0 +1,142 @@
+/** Executing a plugin, spec 1.1 "Execution Protocol": parameters in the environment, configuration on stdin, result or error on stdout. */
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { WherryError } from '../../errors.ts'
+import { CNI_PLUGINS } from './conflist.ts'
+import type { CniList, CniPlugin, CniResult, RuntimeConfig } from './types.ts'
+
+export type CniCommand = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS' | 'VERSION'
+
+/** Milliseconds that a plugin may take. */
+const PATIENCE = 60_000
+/** Bytes of a result. */
+const LARGEST = 4 << 20
+
+/** 11: try again later. */
+export const TRY_AGAIN = 11
+
+/** A plugin's own words: its code and message, spec 1.1 "Error". */
+export class CniError extends WherryError {
+  readonly code: number
+
+  constructor(code: number, message: string) {
+    super(code === TRY_AGAIN ? 'unavailable' : 'failed-precondition', message)
+    this.code = code
+  }
+}
+
+export interface CniCall {
+  readonly command: CniCommand
+  readonly container?: string
+  readonly netns?: string
+  readonly interface?: string
+  readonly args?: string
+  /** Folders of plugins. */
+  readonly paths?: readonly string[]
+}
+
+const findPlugin = (type: string, paths: readonly string[]): string => {
+  const found = paths.map((folder) => `${folder}/${type}`).find((path) => existsSync(path))
+  if (found !== undefined) return found
+  throw new WherryError(
+    'failed-precondition',
+    `there is no CNI plugin ${type} in ${paths.join(', ')}: install it (Debian's package containernetworking-plugins has the usual ones)`,
+  )
+}
+
+interface Ended {
+  readonly status: number | null
+  readonly signal: string | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const execute = (path: string, env: Readonly<Record<string, string>>, stdin: string): Promise<Ended> =>
+  new Promise((resolve, reject) => {
+    const child = spawn(path, [], { env, stdio: ['pipe', 'pipe', 'pipe'], timeout: PATIENCE, killSignal: 'SIGKILL' })
+    const chunks: { readonly stdout: Buffer[]; readonly stderr: Buffer[] } = { stdout: [], stderr: [] }
+    let size = 0
+    for (const name of ['stdout', 'stderr'] as const)
+      child[name].on('data', (chunk: Buffer) => {
+        size += chunk.length
+        if (size <= LARGEST) chunks[name].push(chunk)
+        else child.kill('SIGKILL')
+      })
+    child.once('error', reject)
+    // a plugin that does not read its configuration says why itself
+    child.stdin.on('error', () => {})
+    child.stdin.end(stdin)
+    child.once('close', (status, signal) => {
+      resolve({ status, signal, stdout: Buffer.concat(chunks.stdout).toString(), stderr: Buffer.concat(chunks.stderr).toString() })
+    })
+  })
+
+const wordsOf = (text: string): string => text.trim().split('\n', 5).join('; ').slice(0, 1000)
+
+const failureOf = (plugin: string, { command }: CniCall, { status, signal, stdout, stderr }: Ended): CniError => {
+  const where = `CNI plugin ${plugin}, ${command}`
+  try {
+    const value = JSON.parse(stdout) as { readonly code?: unknown; readonly msg?: unknown; readonly details?: unknown }
+    if (typeof value.msg === 'string') {
+      const details = typeof value.details === 'string' && value.details !== '' ? ` (${wordsOf(value.details)})` : ''
+      return new CniError(typeof value.code === 'number' ? value.code : 0, `${where}: ${wordsOf(value.msg)}${details}`)
+    }
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+  }
+  const how = signal === null ? `exited with ${status}` : `was ended by ${signal}`
+  const words = wordsOf(stderr) || wordsOf(stdout)
+  return new CniError(0, `${where}: it ${how}${words === '' ? ' without a word' : `: ${words}`}`)
+}
+
+/** The plugin's result, as it wrote it; undefined where it wrote nothing. Throws CniError with the plugin's own message. */
+export const callPlugin = async (type: string, call: CniCall, configuration: unknown): Promise<unknown> => {
+  const paths = call.paths ?? CNI_PLUGINS
+  const path = findPlugin(type, paths)
+  const env: Record<string, string> = {
+    PATH: process.env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    CNI_COMMAND: call.command,
+    CNI_PATH: paths.join(':'),
+    ...(call.container === undefined ? {} : { CNI_CONTAINERID: call.container }),
+    ...(call.netns === undefined ? {} : { CNI_NETNS: call.netns }),
+    ...(call.interface === undefined ? {} : { CNI_IFNAME: call.interface }),
+    ...(call.args === undefined || call.args === '' ? {} : { CNI_ARGS: call.args }),
+  }
+  const ended = await execute(path, env, JSON.stringify(configuration))
+  if (ended.status !== 0) throw failureOf(type, call, ended)
+  if (ended.stdout.trim() === '') return undefined
+  try {
+    return JSON.parse(ended.stdout)
+  } catch (cause) {
+    throw new WherryError('failed-precondition', `CNI plugin ${type}, ${call.command}: its result is no JSON: ${wordsOf(ended.stdout)}`, {
+      cause,
+    })
+  }
+}
+
+/** What a plugin is given, "Deriving execution configuration from plugin configuration". */
+export const configurationOf = (
+  { cniVersion, name }: Pick<CniList, 'cniVersion' | 'name'>,
+  plugin: CniPlugin,
+  runtimeConfig: RuntimeConfig,
+  previous: CniResult | undefined,
+): Readonly<Record<string, unknown>> => {
+  const { capabilities, ...rest } = plugin
+  const told = Object.fromEntries(
+    Object.entries(runtimeConfig).filter(([key, value]) => capabilities?.[key] === true && value !== undefined),
+  )
+  return {
+    ...rest,
+    cniVersion,
+    name,
+    ...(Object.keys(told).length === 0 ? {} : { runtimeConfig: told }),
+    ...(previous === undefined ? {} : { prevResult: previous }),
+  }
+}
+
+/** Versions of the spec that a plugin speaks, "VERSION: probe plugin version support". */
+export const versionsOf = async (type: string, cniVersion: string, paths?: readonly string[]): Promise<readonly string[]> => {
+  const call: CniCall = { command: 'VERSION', ...(paths === undefined ? {} : { paths }) }
+  const answer = (await callPlugin(type, call, { cniVersion })) as { readonly supportedVersions?: unknown } | undefined
+  return Array.isArray(answer?.supportedVersions) ? answer.supportedVersions.filter((one): one is string => typeof one === 'string') : []
+}
