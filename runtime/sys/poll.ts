@@ -5,7 +5,10 @@ import { POLLFD } from './abi/poll.ts'
 import { SIGSET_SIZE } from './abi/signal.ts'
 import { TIMESPEC } from './abi/time.ts'
 import { SyscallError } from './error.ts'
+import { koffi, libc } from './koffi.ts'
 import { trySyscall } from './syscall.ts'
+
+const poll = libc.func('poll', 'int', ['uintptr_t', 'uint64_t', 'int'])
 
 export interface Patience {
   /** Milliseconds; absent means to wait for as long as it takes. */
@@ -36,4 +39,41 @@ export const waitReady = (fd: number, events: number, deadline: Deadline, what: 
     if (result === 0) throw new WherryError('deadline-exceeded', `${what}: the other side has not moved in time`)
     if (result !== -ERRNO.EINTR) throw new SyscallError('ppoll', -result, { during: what })
   }
+}
+
+/** What is waited for: POLL* of a descriptor. */
+export interface Interest {
+  readonly fd: number
+  readonly events: number
+}
+
+const pollfds = (interests: readonly Interest[]): Buffer => {
+  const fds = Buffer.alloc(POLLFD.size * interests.length)
+  for (const [index, { fd, events }] of interests.entries()) {
+    fds.writeInt32LE(fd, POLLFD.size * index + POLLFD.fd)
+    fds.writeInt16LE(events, POLLFD.size * index + POLLFD.events)
+  }
+  return fds
+}
+
+const readyOf = (fds: Buffer, count: number): number[] =>
+  Array.from({ length: count }, (_, index) => fds.readInt16LE(POLLFD.size * index + POLLFD.revents))
+
+/** What poll(2) says of each of them, in their order, after at most `timeout` milliseconds; all 0 also after a signal. */
+export const pollAll = (interests: readonly Interest[], timeout: number): number[] => {
+  const fds = pollfds(interests)
+  const result = trySyscall('ppoll', fds, interests.length, timespecUntil(performance.now() + timeout), 0, SIGSET_SIZE)
+  if (result < 0 && result !== -ERRNO.EINTR) throw new SyscallError('ppoll', -result)
+  return result < 0 ? interests.map(() => 0) : readyOf(fds, interests.length)
+}
+
+/** The same for as long as it takes, in one of libuv’s threads: signals and timers go on meanwhile. */
+export const pollAllLater = (interests: readonly Interest[]): Promise<number[]> => {
+  const fds = pollfds(interests)
+  return new Promise((resolve, reject) => {
+    poll.async(koffi.address(fds), interests.length, -1, (error) => {
+      if (error === null) resolve(readyOf(fds, interests.length))
+      else reject(error)
+    })
+  })
 }
