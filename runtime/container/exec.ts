@@ -15,7 +15,7 @@ import { tellStages } from './debug.ts'
 import { listenerText, openConsole, openEntrance, openSeccomp, sendPidfd, servesItself } from './create.ts'
 import { capabilityLimit, Held, inheritedDescriptors, openNamespaces, processPlan } from './gather.ts'
 import { setgroupsDeniedFor } from './idmap.ts'
-import { abandon, causeOf, failure, failureIn, initOf, launch, type Launched, reap } from './launch.ts'
+import { abandon, causeOf, CHILD, failure, failureIn, initOf, type Launched, reap, type Starter } from './launch.ts'
 import { makePage } from './page-file.ts'
 import { writePidFile } from './pid-file.ts'
 import { isAlive } from './process-id.ts'
@@ -61,8 +61,8 @@ const enter = (
   }
 }
 
-/** Starts the process; it is a child of this process. Throws failed-precondition for a container that does not run. */
-export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid: number }> => {
+/** Starts the process; it is a child of this process, or of what the starter says. Throws failed-precondition for a container that does not run. */
+export const exec = async (engine: Engine, options: ExecOptions, starter: Starter = CHILD): Promise<{ pid: number }> => {
   const store = new Store(engine.root)
   const record = store.read(options.id)
   const status = await statusOf(engine, store, record)
@@ -82,7 +82,7 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
     const toChannel = descriptors.add(channel.theirs)
     const seccomp = openSeccomp(spec.linux.seccomp, engine, store, descriptors, held)
     const kept = descriptors.end - inherited
-    const console = openConsole(options.console, descriptors, held)
+    const handed = openConsole(options.console, descriptors, held)
     const entering = descriptors.end
     const joins = openNamespaces(
       NAMESPACES.map(([type, file]) => ({ type, path: `/proc/${init.pid}/ns/${file}` })),
@@ -94,14 +94,16 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
     const sub: SubCgroups = options.cgroups
     const entrance = cgroup.entrance(sub)
     const affinity = options.process.execCPUAffinity
+    const pageAt = descriptors.add(page)
+    const entered = enter(entrance, descriptors, held, cgroup.record.layout === 'v2' && joins.some(({ type }) => type === 'user'))
     const plan: ExecPlan = {
       ...processPlan({
         process: options.process,
         root: folderView(`/proc/${init.pid}/root`),
         inherited,
         kept,
-        console,
-        streams: undefined,
+        console: starter.terminal ? descriptors.end : handed,
+        streams: starter.streams,
         mapNewlines: !servesItself(options.console),
         seccomp,
         capabilityLimit: capabilityLimit(joins.some(({ type }) => type === 'user')),
@@ -110,9 +112,9 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
       }),
       arch: ARCH,
       id: options.id,
-      page: descriptors.add(page),
+      page: pageAt,
       channel: toChannel,
-      ...enter(entrance, descriptors, held, cgroup.record.layout === 'v2' && joins.some(({ type }) => type === 'user')),
+      ...entered,
       attach: entrance === undefined,
       joins,
       entering,
@@ -121,9 +123,17 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
         initial: cpuMask(affinity?.initial, 'process.execCPUAffinity.initial'),
         final: cpuMask(affinity?.final, 'process.execCPUAffinity.final'),
       },
-      end: descriptors.end,
+      end: descriptors.end + (starter.terminal ? 1 : 0),
     }
-    launched = launch({ program: compileExec(plan), name: 'wherry:stage', descriptors, page, channel, folder: store.folder(options.id) })
+    launched = starter.start({
+      program: compileExec(plan),
+      name: 'wherry:stage',
+      descriptors,
+      page,
+      channel,
+      folder: store.folder(options.id),
+      cgroup: cgroup.record,
+    })
     tellStages(engine, plan.affinity.initial)
     for (;;) {
       const letter = await channel.receive()
@@ -138,11 +148,12 @@ export const exec = async (engine: Engine, options: ExecOptions): Promise<{ pid:
     const pid = initOf(launched)
     engine.debug?.('setns_init: about to exec')
     if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, pid, held)
+    await options.ready?.()
     channel.go()
     while ((await channel.receive()) !== undefined);
     const failed = await failureIn(launched)
     if (failed !== undefined) throw failed
-    reap(launched.stage)
+    if (launched.stage !== 0) reap(launched.stage)
     if (options.pidFile !== undefined) writePidFile(options.pidFile, pid)
     return { pid }
   } catch (error) {

@@ -9,8 +9,9 @@ import { link } from '../program/link.ts'
 import { executableFile } from '../sys/spawn.ts'
 import { create } from './create.ts'
 import { deleteContainer } from './delete.ts'
+import { exec } from './exec.ts'
 import type { Starter } from './launch.ts'
-import type { ContainerRecord, CreateOptions, Engine } from './types.ts'
+import type { ContainerRecord, CreateOptions, Engine, ExecOptions } from './types.ts'
 
 /** What a caller decides about the keeper; the rest follows from the container. */
 export type KeptOptions = Pick<
@@ -84,4 +85,32 @@ export const createKept = async (engine: Engine, options: CreateOptions, kept: K
     throw error
   }
   return { record, keeper: keeper! }
+}
+
+/**
+ * exec, for callers of ours who may leave before the process ends: it is the child of a keeper of its own, whose run and spool folders are
+ * its alone. `ready` is called when there is the keeper and nothing in its spool. After a failure no keeper is left.
+ */
+export const execKept = async (
+  engine: Engine,
+  options: ExecOptions,
+  kept: KeptOptions,
+  ready?: (keeper: Keeper) => Promise<void>,
+): Promise<Keeper> => {
+  let keeper: Keeper | undefined
+  const starter = starterOf(kept, (started) => {
+    keeper = started
+  })
+  try {
+    const begun = async (): Promise<void> => {
+      await keeper!.begun()
+      await ready?.(keeper!)
+    }
+    await exec(engine, { ...options, ready: begun }, starter)
+    return keeper!
+  } catch (error) {
+    await keeper?.ended()
+    keeper?.acknowledge()
+    throw error
+  }
 }

@@ -1,5 +1,5 @@
 /** Starts a program and talks with it until it has executed its process or has ended; shared by create and exec. */
-import { closeSync } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
 import type { CgroupRecord } from '../cgroups/types.ts'
 import { WherryError } from '../errors.ts'
 import type { Descriptors } from '../init/descriptors.ts'
@@ -45,8 +45,10 @@ export interface Start {
   readonly cgroup: CgroupRecord
 }
 
+type Placed = Omit<Start, 'cgroup' | 'descriptors'> & { readonly descriptors: Pick<Descriptors, 'placements'> }
+
 /** Links and starts the program; the channel's other end is the program's alone from here on. */
-export const launch = ({ program, name, descriptors, page, channel, folder }: Omit<Start, 'cgroup'>): Launched => {
+export const launch = ({ program, name, descriptors, page, channel, folder }: Placed): Launched => {
   const image = link(program)
   const executable = executableFile(image.elf, folder)
   try {
@@ -60,6 +62,22 @@ export const launch = ({ program, name, descriptors, page, channel, folder }: Om
 
 /** As our child, with our streams. */
 export const CHILD: Starter = { streams: undefined, terminal: false, start: launch }
+
+/** As our child, with descriptors of ours for its standard streams, which stay ours to close; undefined: /dev/null. */
+export const childWith = (streams: readonly (number | undefined)[]): Starter => ({
+  streams: [0, 1, 2].filter((stream) => streams[stream] !== undefined),
+  terminal: false,
+  start: (request) => {
+    const nothing = openSync('/dev/null', constants.O_RDWR)
+    try {
+      const standard = [0, 1, 2].map((to) => ({ from: streams[to] ?? nothing, to }))
+      const others = request.descriptors.placements.filter(({ to }) => to > 2)
+      return launch({ ...request, descriptors: { placements: [...standard, ...others] } })
+    } finally {
+      closeSync(nothing)
+    }
+  },
+})
 
 /** Pid of the stage as we see it, when it wants its id maps. */
 export const stageOf = ({ page }: Launched): number => readPage(page).word(PAGE_WORDS.stage)

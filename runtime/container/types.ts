@@ -88,4 +88,6 @@ export interface ExecOptions {
   /** Path of a sub-cgroup below the container's, per controller (v1) or '' (v2); runc exec --cgroup. */
   readonly cgroups: Readonly<Record<string, string>>
   readonly ignorePaused: boolean
+  /** Called when all is there but the process itself: nothing has come of it yet. */
+  readonly ready?: () => Promise<void>
 }

@@ -41,7 +41,10 @@ const emitChild = (emit: Emit<ExecPlan>): void => {
   emitTasks(emit, plan.tasks)
   emitJoinCgroup(emit, plan.joins)
   p.during = 'exec'
-  p.call('close_range', [plan.entering, 0xffffffff, 0])
+  // the socket for the terminal's master may come behind those that are done with
+  const console = plan.console ?? -1
+  if (console > plan.entering) p.call('close_range', [plan.entering, console - 1, 0])
+  p.call('close_range', [Math.max(plan.entering, console + 1), 0xffffffff, 0])
   if (plan.joins.some(({ type }) => type === 'user')) emitBecomeRoot(emit)
   emitAffinity(emit, plan.affinity.final)
   p.during = 'exec'
