@@ -5,6 +5,8 @@ import type { Load, Verbs } from './commands.ts'
 const TABLE: readonly (readonly [Load, ...(readonly string[])])[] = [
   [() => import('./run.ts'), 'run', 'container run'],
   [() => import('./create.ts'), 'create', 'container create'],
+  [() => import('./exec.ts'), 'exec', 'container exec'],
+  [() => import('./container-exec-cleanup.ts'), 'container exec-cleanup'],
   [() => import('./start.ts'), 'start', 'container start'],
   [() => import('./stop.ts'), 'stop', 'container stop'],
   [() => import('./restart.ts'), 'restart', 'container restart'],
