@@ -1,7 +1,10 @@
 /** Content addresses: OCI image-spec descriptor.md, "Digests". */
-import { createHash, type Hash } from 'node:crypto'
+import type { Hash } from 'node:crypto'
 import { WherryError } from '../runtime/errors.ts'
 import { quoted } from './spec/printable.ts'
+
+/** Loaded when something is hashed: it takes longer than most commands that only look. */
+const createHash = (algorithm: string): Hash => process.getBuiltinModule('node:crypto').createHash(algorithm)
 
 declare const checked: unique symbol
 

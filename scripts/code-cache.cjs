@@ -116,14 +116,35 @@ const WHERRY_TRAINING = {
   door: ['system', 'df'],
   images: ['images', '--filter', 'dangling=false'],
   pull: ['pull', '--help'],
+  run: ['run', '--rm', '--network', 'none', 'training', '/exit'],
+}
+
+/** An image with the program that ends at once: a tar archive of one file, tar(5). */
+const makeArchive = (folder) => {
+  const file = elf(EXIT)
+  const header = Buffer.alloc(512)
+  header.write('exit', 0)
+  header.write('0000755\0' + '0000000\0'.repeat(2) + file.length.toString(8).padStart(11, '0') + '\0' + '00000000000\0', 100)
+  header.write('        0', 148)
+  header.write('ustar\x0000', 257)
+  const sum = header.reduce((total, byte) => total + byte, 0)
+  header.write(sum.toString(8).padStart(6, '0') + '\0 ', 148)
+  const archive = join(folder, 'exit.tar')
+  writeFileSync(archive, Buffer.concat([header, file, Buffer.alloc((512 - (file.length % 512)) + 1024)]))
+  return archive
 }
 
 const trainWherry = async (program, verb) => {
   const folder = mkdtempSync(join(tmpdir(), 'wherry-code-cache-'))
+  const global = ['--root', join(folder, 'root'), '--run-root', join(folder, 'run'), '--config', '/dev/null']
+  const sources = join(__dirname, '..', 'cli', 'wherry', 'main.ts')
+  const command = (...argv) => execFileSync(process.execPath, [sources, ...global, ...argv], { stdio: ['ignore', 'ignore', 'pipe'], timeout: 60_000 })
   try {
-    const global = ['--root', join(folder, 'root'), '--run-root', join(folder, 'run'), '--config', '/dev/null']
+    if (verb === 'run') command('import', makeArchive(folder), 'training')
     const status = await program.run([...global, ...WHERRY_TRAINING[verb]], launch)
     if (status !== 0) process.stderr.write(`${verb}: its code cache is not trained\n`)
+  } catch (error) {
+    process.stderr.write(`${verb}: its code cache is not trained: ${error.message}\n`)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

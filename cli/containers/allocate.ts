@@ -1,11 +1,12 @@
 /** The beginning of a container: its id, its name, its config and its hold on the image's layers. */
-import { hostname } from 'node:os'
+import { readFileSync } from 'node:fs'
 import type { PulledImage } from '../../image/pull/types.ts'
 import type { Store } from '../../image/store/types.ts'
 import { WherryError } from '../../runtime/errors.ts'
 import type { ContainerConfig, ContainerState } from './config.ts'
 import { type Home, leaseOwner } from './home.ts'
-import { newId, randomBytes, shortId } from './ids.ts'
+import { randomBytes } from '../../runtime/sys/random.ts'
+import { newId, shortId } from './ids.ts'
 import { lock, tryLock, unlock } from './lock.ts'
 import { checkName, releaseName, reserveName } from './names.ts'
 import { randomName } from './random-name.ts'
@@ -27,6 +28,9 @@ export interface Allocated {
 }
 
 export const NEW_STATE: ContainerState = { version: 1, phase: 'created', restarts: 0, stoppedByUser: false }
+
+/** Of the machine, uname(2). */
+const hostName = (): string => readFileSync('/proc/sys/kernel/hostname', 'utf8').trim()
 
 /** Who has a name, once he is in order; undefined where nobody has it any more. */
 const rightfulHolder = async (home: Home, name: string, id: string): Promise<string | undefined> => {
@@ -112,7 +116,7 @@ const keepImage = async (home: Home, store: Store, id: string, image: BaseImage,
 }
 
 const configOf = (request: ContainerRequest, image: BaseImage | undefined, id: string): ContainerConfig => {
-  const { process, applied } = resolveProcess(request, image?.config.config, id, hostname())
+  const { process, applied } = resolveProcess(request, image?.config.config, id, hostName)
   const { mounts, anonymous } = nameVolumes(request.mounts, process.volumes)
   return {
     version: 1,

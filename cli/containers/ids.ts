@@ -1,20 +1,10 @@
 /** Ids of containers: 64 hexadecimal digits; people see the first twelve. */
-import { closeSync, openSync, readSync } from 'node:fs'
+import { randomBytes } from '../../runtime/sys/random.ts'
+
+export { randomBytes }
 
 const BYTES = 32
 const SHOWN = 12
-
-/** From the kernel's generator; node:crypto takes longer to load than a container to start. */
-export const randomBytes = (length: number): Buffer => {
-  const fd = openSync('/dev/urandom', 'r')
-  try {
-    const bytes = Buffer.alloc(length)
-    readSync(fd, bytes, 0, length, null)
-    return bytes
-  } finally {
-    closeSync(fd)
-  }
-}
 
 /** Never of digits alone in what is shown: that would be taken for a number, as docker says. */
 export const newId = (): string => {

@@ -1,5 +1,5 @@
 /** Names for containers that got none: `steady_cook`, `brave_zheng`. People of the sea, because a wherry is a boat. */
-import { randomBytes } from './ids.ts'
+import { randomBytes } from '../../runtime/sys/random.ts'
 
 const ADJECTIVES = `able agile amiable awake bold brave breezy bright brisk calm candid careful cheerful clear clever cosy crisp curious
 daring dashing deft eager early easy elegant epic fair fearless festive fine firm fluent fond frank fresh friendly frosty gallant generous

@@ -55,7 +55,12 @@ export interface Resolution {
 }
 
 /** Throws `invalid-argument` naming what in the image or the request cannot be. */
-export const resolveProcess = (request: ContainerRequest, image: ImageProcess | undefined, id: string, hostname: string): Resolution => {
+export const resolveProcess = (
+  request: ContainerRequest,
+  image: ImageProcess | undefined,
+  id: string,
+  hostname: () => string,
+): Resolution => {
   const config = image ?? WITHOUT_IMAGE
   if (image === undefined && request.command.length === 0 && (request.entrypoint ?? []).length === 0)
     throw new WherryError('invalid-argument', 'no command: with --rootfs there is no image that names one; write it behind the folder')
@@ -67,7 +72,7 @@ export const resolveProcess = (request: ContainerRequest, image: ImageProcess | 
     ...(request.workdir === undefined ? {} : { workingDir: request.workdir }),
     ...(request.stopSignal === undefined ? {} : { stopSignal: request.stopSignal }),
     labels: request.labels,
-    hostname: request.hostname ?? (request.network.mode === 'host' || request.uts.mode === 'host' ? hostname : shortId(id)),
+    hostname: request.hostname ?? (request.network.mode === 'host' || request.uts.mode === 'host' ? hostname() : shortId(id)),
     terminal: request.tty,
   })
   const removed = request.env.some(([name, value]) => name === 'PATH' && value === undefined)

@@ -1,5 +1,5 @@
 /** Files that are there whole or not at all, also after a power cut. */
-import { randomBytes } from 'node:crypto'
+import { randomBytes } from '../../runtime/sys/random.ts'
 import { closeSync, constants, fsync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
 

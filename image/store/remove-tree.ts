@@ -8,6 +8,7 @@ import { ERRNO } from '../../runtime/sys/abi/errno.ts'
 import { AT_FDCWD, AT_REMOVEDIR, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY } from '../../runtime/sys/abi/fcntl.ts'
 import { SyscallError } from '../../runtime/sys/error.ts'
 import { ARCH, syscall, trySyscall } from '../../runtime/sys/syscall.ts'
+import { monotonic } from '../../runtime/sys/clock.ts'
 import { type Dirent, DT_DIR, readFolder } from './read-folder.ts'
 
 const DEPTH = 64
@@ -59,7 +60,7 @@ export const removeTree = async (path: string): Promise<void> => {
 const empty = async (top: number, path: string): Promise<void> => {
   const buffer = Buffer.allocUnsafe(BUFFER)
   let moved = 0
-  let turn = performance.now()
+  let turn = monotonic()
 
   const fail = (call: string, result: number): never => {
     throw new SyscallError(call, -result, { args: [`in ${path}`] })
@@ -81,9 +82,9 @@ const empty = async (top: number, path: string): Promise<void> => {
   }
 
   const remove = async (parent: number, { name, type }: Dirent, depth: number): Promise<void> => {
-    if (performance.now() - turn > TURN) {
+    if (monotonic() - turn > TURN) {
       await new Promise(setImmediate)
-      turn = performance.now()
+      turn = monotonic()
     }
     if (type !== DT_DIR) {
       const result = unlinkIn(parent, name, 0)

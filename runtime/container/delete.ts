@@ -11,6 +11,7 @@ import { statusOf } from './state.ts'
 import { Store } from './store.ts'
 import type { ContainerRecord, Engine } from './types.ts'
 import { WNOHANG } from '../sys/abi/wait.ts'
+import { monotonic } from '../sys/clock.ts'
 import { sleep } from '../sleep.ts'
 
 const SIGKILL = 9
@@ -23,9 +24,9 @@ const end = async (engine: Engine, record: ContainerRecord): Promise<void> => {
   signalProcess(init, SIGKILL)
   const cgroup = await openCgroup(record.cgroup, engine.warn)
   if (cgroup.exists()) await cgroup.kill()
-  const until = performance.now() + LONGEST
+  const until = monotonic() + LONGEST
   while (isAlive(init)) {
-    if (performance.now() > until)
+    if (monotonic() > until)
       throw new WherryError(
         'deadline-exceeded',
         `container ${record.id}: process ${init.pid} does not end after SIGKILL: it hangs in the kernel`,

@@ -1,7 +1,7 @@
 /** A place in one spool file, from which records are read. */
-import { readSync } from 'node:fs'
-import { constants, type FileHandle, open, stat } from 'node:fs/promises'
+import { closeSync, constants, fstatSync, openSync, read, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { ERRNO } from '../sys/abi/errno.ts'
 import { LOCK_NB, LOCK_SH } from '../sys/abi/fcntl.ts'
 import { isErrno, SyscallError } from '../sys/error.ts'
@@ -9,6 +9,10 @@ import { trySyscall } from '../sys/syscall.ts'
 import { FILE_HEADER, MAX_PAYLOAD, RECORD } from './layout.ts'
 import type { Position } from './position.ts'
 import { decodeFileHeader, decodeRecord, type FileHeader, type SpoolRecord } from './spool.ts'
+
+/** In a thread of libuv's: what is old has to come from the disk. (node:fs/promises takes long to load.) */
+const readLater: (fd: number, buffer: Buffer, offset: number, length: number, position: number) => Promise<{ bytesRead: number }> =
+  promisify(read)
 
 /** Read at first, while little comes, and at most. */
 const LEAST_CHUNK = 16 * 1024
@@ -29,7 +33,7 @@ export type Opened = SpoolCursor | 'absent' | 'leaving'
 
 export class SpoolCursor {
   readonly header: FileHeader
-  readonly #handle: FileHandle
+  readonly #fd: number
   #offset: number
   #chunk: Buffer = Buffer.alloc(0)
   #at = 0
@@ -38,8 +42,8 @@ export class SpoolCursor {
   #short = false
   #wasAtEnd = false
 
-  private constructor(handle: FileHandle, header: FileHeader) {
-    this.#handle = handle
+  private constructor(fd: number, header: FileHeader) {
+    this.#fd = fd
     this.header = header
     this.#offset = FILE_HEADER.size
   }
@@ -50,31 +54,30 @@ export class SpoolCursor {
    */
   static async open(folder: string, name: string, hold: boolean): Promise<Opened> {
     const path = join(folder, name)
-    let handle: FileHandle
+    let fd: number
     try {
-      handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+      fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return 'absent'
       throw error
     }
-    const result = await SpoolCursor.#check(handle, path, hold)
-    if (!(result instanceof SpoolCursor)) await handle.close()
+    const result = SpoolCursor.#check(fd, path, hold)
+    if (!(result instanceof SpoolCursor)) closeSync(fd)
     return result
   }
 
-  static async #check(handle: FileHandle, path: string, hold: boolean): Promise<Opened> {
+  static #check(fd: number, path: string, hold: boolean): Opened {
     const bytes = Buffer.alloc(FILE_HEADER.size)
-    const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0)
-    const header = decodeFileHeader(bytes.subarray(0, bytesRead))
+    const header = decodeFileHeader(bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0)))
     if (header === undefined) return 'absent'
-    if (!hold) return new SpoolCursor(handle, header)
-    const locked = trySyscall('flock', handle.fd, LOCK_SH | LOCK_NB)
+    if (!hold) return new SpoolCursor(fd, header)
+    const locked = trySyscall('flock', fd, LOCK_SH | LOCK_NB)
     if (locked === -ERRNO.EAGAIN) return 'leaving'
     if (locked < 0 && locked !== -ERRNO.ENOTSUP && locked !== -ERRNO.ENOLCK)
       throw new SyscallError('flock', -locked, { args: [path, 'LOCK_SH'] })
     // it may have been replaced between its opening and the lock
-    const [own, there] = await Promise.all([handle.stat({ bigint: true }), stat(path, { bigint: true }).catch(() => undefined)])
-    return own.ino === there?.ino && own.dev === there.dev ? new SpoolCursor(handle, header) : 'leaving'
+    const [own, there] = [fstatSync(fd, { bigint: true }), statSync(path, { bigint: true, throwIfNoEntry: false })]
+    return own.ino === there?.ino && own.dev === there.dev ? new SpoolCursor(fd, header) : 'leaving'
   }
 
   /** Behind the record that was read last. */
@@ -84,7 +87,7 @@ export class SpoolCursor {
 
   /** Goes to `offset`, or to the end of a shorter file: false. */
   async seek(offset: number): Promise<boolean> {
-    const { size } = await this.#handle.stat()
+    const { size } = fstatSync(this.#fd)
     this.#drop()
     this.#offset = Math.max(FILE_HEADER.size, Math.min(offset, size))
     return offset <= size
@@ -123,7 +126,7 @@ export class SpoolCursor {
   }
 
   async close(): Promise<void> {
-    await this.#handle.close()
+    closeSync(this.#fd)
   }
 
   #decode(): Item {
@@ -152,8 +155,8 @@ export class SpoolCursor {
     // what has only just been written is in memory: a thread of libuv's would cost more than the read
     const length =
       this.#wasAtEnd && size === LEAST_CHUNK
-        ? readSync(this.#handle.fd, chunk, 0, size, this.#offset)
-        : (await this.#handle.read(chunk, 0, size, this.#offset)).bytesRead
+        ? readSync(this.#fd, chunk, 0, size, this.#offset)
+        : (await readLater(this.#fd, chunk, 0, size, this.#offset)).bytesRead
     this.#chunk = chunk.subarray(0, length)
     this.#at = 0
     this.#short = length < size && length > 0

@@ -1,5 +1,5 @@
 /** The files of a spool folder: found, made for a new run, mended after a keeper that was killed. */
-import { randomBytes } from 'node:crypto'
+import { randomBytes } from '../sys/random.ts'
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readdirSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { WherryError } from '../errors.ts'

@@ -1,10 +1,10 @@
 /** Finds the file and the place in it where reading begins or goes on. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { SpoolCursor } from './cursor.ts'
 import { listSpool } from './files.ts'
 import { SPOOL } from './layout.ts'
 import type { Position } from './position.ts'
 import type { SpoolRecord } from './spool.ts'
+import { sleep } from '../sleep.ts'
 import { findTail } from './tail.ts'
 
 export type From =

@@ -118,6 +118,40 @@ export class SpoolReader {
     }
   }
 
+  /**
+   * What is there and has not been read, without waiting: for who is told by other means when there is more. `last`: the container has
+   * ended, and what a killed keeper has left of its last record is taken too. Called again and again; in the place of the iteration.
+   */
+  async *available({ last }: { readonly last: boolean }): AsyncGenerator<SpoolEvent, void, undefined> {
+    if (this.#gap) yield { kind: 'gap' }
+    this.#gap = false
+    this.#cursor ??= (await openStart(this.#folders.spool, 'start', this.#hold))?.cursor
+    for (let looked = false; this.#cursor !== undefined; ) {
+      const item = await this.#cursor.next()
+      if (item.kind === 'record') {
+        yield* this.#pass(item.record)
+        looked = false
+        continue
+      }
+      const next = await openNext(this.#folders.spool, this.#cursor, this.#hold)
+      if (next !== undefined) {
+        try {
+          yield* this.#rest()
+        } finally {
+          await this.#cursor.close()
+          this.#cursor = next.cursor
+        }
+        if (next.lost) yield { kind: 'gap' }
+      } else if (item.kind === 'end' && !looked) {
+        // the end may be that of an earlier read
+        looked = true
+      } else {
+        if (item.kind === 'torn' && last) yield* this.#torn()
+        return
+      }
+    }
+  }
+
   *#pass(found: SpoolRecord): Generator<SpoolEvent, void, undefined> {
     const { position } = this.#cursor!
     const record = this.#accepts(found, position)

@@ -1,14 +1,15 @@
 /** Asks a keeper for a descriptor: one byte there, a message and the descriptor back. */
 import { closeSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { WherryError } from '../errors.ts'
 import { ERRNO } from '../sys/abi/errno.ts'
-import { MSG_NOSIGNAL } from '../sys/abi/socket.ts'
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../sys/abi/socket.ts'
 import { SyscallError } from '../sys/error.ts'
 import { receiveFds } from '../sys/scm.ts'
-import { syscall } from '../sys/syscall.ts'
+import { syscall, trySyscall } from '../sys/syscall.ts'
 import { unixConnect } from '../sys/unix.ts'
+import { monotonic } from '../sys/clock.ts'
+import { sleep } from '../sleep.ts'
 import { EVENTS, MESSAGE, REQUESTS, RUN } from './layout.ts'
 
 /** Milliseconds that a keeper may take for an answer; it takes one tenth of one. */
@@ -44,12 +45,36 @@ export class Requester {
 
   /** Asks for a descriptor, for a while also where it is not there yet. Throws SyscallError where it is refused. */
   async descriptor(request: Request, patience = PATIENCE): Promise<number> {
-    for (const deadline = performance.now() + patience; ; await sleep(PAUSE)) {
+    for (const deadline = monotonic() + patience; ; await sleep(PAUSE)) {
       const { result, fd } = this.ask(request)
       if (fd !== undefined) return fd
-      if (result !== -ERRNO.EAGAIN || performance.now() > deadline)
+      if (result !== -ERRNO.EAGAIN || monotonic() > deadline)
         throw new SyscallError('keeper', -result, { args: [request, this.#run], ...hintFor(result) })
     }
+  }
+
+  /** For who waits by poll(2): readable when an answer or the keeper's end has come. Belongs to this. */
+  get fd(): number {
+    return this.#socket
+  }
+
+  /** Whether the keeper is gone; answers that have come are dropped. */
+  isOver(): boolean {
+    const bytes = Buffer.alloc(MESSAGE.size * 16)
+    for (;;) {
+      const length = trySyscall('recvfrom', this.#socket, bytes, bytes.length, MSG_DONTWAIT, 0, 0)
+      if (length === -ERRNO.EAGAIN) return false
+      if (length <= 0 && length !== -ERRNO.EINTR) return true
+    }
+  }
+
+  /** Asks, and does not wait for an answer: `isOver` drops it. */
+  tell(request: Request): void {
+    const letter = Buffer.from(REQUESTS[request])
+    const result = trySyscall('sendto', this.#socket, letter, letter.length, MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0)
+    // a keeper that is gone has closed everything
+    if (result < 0 && result !== -ERRNO.EPIPE && result !== -ERRNO.ECONNRESET)
+      throw new SyscallError('sendto', -result, { args: [request] })
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 /** Waiting for one descriptor, ppoll(2). It blocks this thread: for short exchanges on the parent's side only. */
+import { monotonic } from './clock.ts'
 import { WherryError } from '../errors.ts'
 import { ERRNO } from './abi/errno.ts'
 import { POLLFD } from './abi/poll.ts'
@@ -15,13 +16,13 @@ export interface Patience {
   readonly timeout?: number | undefined
 }
 
-/** Milliseconds as performance.now() counts them. */
+/** Milliseconds as monotonic() counts them. */
 export type Deadline = number | undefined
 
-export const deadlineOf = ({ timeout }: Patience): Deadline => (timeout === undefined ? undefined : performance.now() + timeout)
+export const deadlineOf = ({ timeout }: Patience): Deadline => (timeout === undefined ? undefined : monotonic() + timeout)
 
 const timespecUntil = (deadline: number): Uint8Array => {
-  const left = Math.max(deadline - performance.now(), 0)
+  const left = Math.max(deadline - monotonic(), 0)
   const timespec = Buffer.alloc(TIMESPEC.size)
   timespec.writeBigInt64LE(BigInt(Math.floor(left / 1000)), TIMESPEC.tv_sec)
   timespec.writeBigInt64LE(BigInt(Math.floor((left % 1000) * 1e6)), TIMESPEC.tv_nsec)
@@ -62,7 +63,7 @@ const readyOf = (fds: Buffer, count: number): number[] =>
 /** What poll(2) says of each of them, in their order, after at most `timeout` milliseconds; all 0 also after a signal. */
 export const pollAll = (interests: readonly Interest[], timeout: number): number[] => {
   const fds = pollfds(interests)
-  const result = trySyscall('ppoll', fds, interests.length, timespecUntil(performance.now() + timeout), 0, SIGSET_SIZE)
+  const result = trySyscall('ppoll', fds, interests.length, timespecUntil(monotonic() + timeout), 0, SIGSET_SIZE)
   if (result < 0 && result !== -ERRNO.EINTR) throw new SyscallError('ppoll', -result)
   return result < 0 ? interests.map(() => 0) : readyOf(fds, interests.length)
 }

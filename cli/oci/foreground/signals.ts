@@ -27,7 +27,7 @@ const OURS: ReadonlySet<SignalName> = new Set<SignalName>([
 export const FORWARDED = (Object.keys(SIGNALS) as SignalName[]).filter((name) => !OURS.has(name))
 
 /** Node holds SIGUSR1 back until its debugger listens for it, which --disable-sigusr1 forbids for good. */
-const unblock = (name: SignalName): void => {
+export const unblock = (name: SignalName): void => {
   const set = Buffer.alloc(SIGSET_SIZE)
   set.writeBigUInt64LE(1n << BigInt(SIGNALS[name] - 1))
   syscall('rt_sigprocmask', [SIG_UNBLOCK, set, 0, SIGSET_SIZE])

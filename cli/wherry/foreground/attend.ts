@@ -1,19 +1,33 @@
-/** The time during which we stand between a user and a container: its output is shown, what is typed and signalled is passed on. */
+/**
+ * The time during which we stand between a user and a container: its output is shown, what is typed and signalled is passed on. Without
+ * streams of Node’s, which take longer to load than most commands take to run: it waits by poll(2), here for a moment, then in a thread.
+ */
+import { closeSync } from 'node:fs'
 import { kill } from '../../../runtime/container/kill.ts'
-import { type Attachment, attach } from '../../../runtime/keeper/attach.ts'
-import type { SpoolEvent } from '../../../runtime/keeper/reader.ts'
-import { SIGNALS, type SignalName } from '../../../runtime/sys/abi/signal.ts'
-import { isErrno } from '../../../runtime/sys/error.ts'
 import { WherryError } from '../../../runtime/errors.ts'
+import { type SpoolEvent, SpoolReader } from '../../../runtime/keeper/reader.ts'
+import { Requester } from '../../../runtime/keeper/request.ts'
+import { SpoolWatch } from '../../../runtime/keeper/spool-watch.ts'
+import { type KeeperFolders, readOutcome } from '../../../runtime/keeper/wait.ts'
+import { F_DUPFD_CLOEXEC } from '../../../runtime/sys/abi/fcntl.ts'
+import { POLLIN } from '../../../runtime/sys/abi/poll.ts'
+import { SIGNALS, type SignalName } from '../../../runtime/sys/abi/signal.ts'
+import { monotonic } from '../../../runtime/sys/clock.ts'
+import { isErrno } from '../../../runtime/sys/error.ts'
+import { type Interest, pollAll, pollAllLater } from '../../../runtime/sys/poll.ts'
+import { syscall } from '../../../runtime/sys/syscall.ts'
+import { sleep } from '../../../runtime/sleep.ts'
 import { type Home, keeperFolders } from '../../containers/home.ts'
-import { openHostTerminal } from '../../oci/foreground/host-terminal.ts'
-import { FORWARDED } from '../../oci/foreground/signals.ts'
+import { type HostTerminal, openHostTerminal } from '../../oci/foreground/host-terminal.ts'
+import { FORWARDED, unblock } from '../../oci/foreground/signals.ts'
 import { writeAll } from '../../support/output.ts'
 import { DetachFilter } from './detach-keys.ts'
-import { passInput } from './typing.ts'
+import { Typing } from './typing.ts'
 
 export interface AttendOptions {
   readonly id: string
+  /** Of another keeper than the container's own: an exec session's. */
+  readonly folders?: KeeperFolders
   readonly terminal: boolean
   /** Of our own streams those that are to be the container's. */
   readonly stdin: boolean
@@ -31,6 +45,11 @@ export interface Attendance {
   /** Leaves our terminal as it was; may be called at any time, and again. */
   close(): Promise<void>
 }
+
+/** Milliseconds that signals may wait for a container that is about to end. */
+const MOMENT = 30
+/** Milliseconds between looks where nothing tells of changes. */
+const LOOK = 50
 
 /** Streams whose readers have gone are shown no more, and the container goes on. */
 const shower = ({ stdout, stderr }: AttendOptions) => {
@@ -59,65 +78,109 @@ const proxySignals = (home: Home, id: string): (() => void) => {
     })
   }
   for (const name of FORWARDED) process.on(name, send)
+  unblock('SIGUSR1')
   return () => {
     for (const name of FORWARDED) process.off(name, send)
   }
 }
 
-/** To be called when the container's init exists, and before its process is executed if nothing is to be missed. */
-export const attend = async (home: Home, options: AttendOptions): Promise<Attendance> => {
-  const { id, terminal } = options
-  const attachment: Attachment = await attach(keeperFolders(home, id), { input: options.stdin, terminal })
-  const host = terminal && (options.stdin || options.stdout) ? openHostTerminal() : undefined
-  const stopProxy = options.signals ? proxySignals(home, id) : () => {}
+const LEAVING = ['SIGHUP', 'SIGTERM', 'SIGQUIT'] as const
+
+/** Our terminal and our signals, which are to be left as they were on every way out. */
+const takeOver = (home: Home, { id, terminal, stdin, stdout, signals }: AttendOptions, master: number | undefined): (() => void) => {
+  const host: HostTerminal | undefined = terminal && (stdin || stdout) ? openHostTerminal() : undefined
+  const stopProxy = signals ? proxySignals(home, id) : () => {}
   let open = true
   const leave = (): void => {
     if (!open) return
     open = false
     host?.restore()
     stopProxy()
+    process.off('exit', leave)
+    if (terminal) for (const name of LEAVING) process.off(name, hungUp)
   }
   const hungUp = (name: NodeJS.Signals): void => {
     leave()
     process.kill(process.pid, name)
   }
   process.once('exit', leave)
-  if (terminal) for (const name of ['SIGHUP', 'SIGTERM', 'SIGQUIT'] as const) process.once(name, hungUp)
-  if (attachment.master !== undefined) host?.follow(attachment.master)
-  if (options.stdin) host?.raw()
+  if (terminal) for (const name of LEAVING) process.once(name, hungUp)
+  if (master !== undefined) host?.follow(master)
+  if (stdin) host?.raw()
+  return leave
+}
 
-  const typed = async (): Promise<'detached' | undefined> => {
-    const { input } = attachment
-    if (input === undefined) return undefined
-    const how = await passInput({
-      from: 0,
-      to: input,
-      ...(terminal ? { filter: new DetachFilter(options.detachKeys) } : {}),
-    })
-    // the container reads the end once nobody has it open: we do not, and the keeper is told not to
-    if (how === 'end' && !terminal && options.closesStdin) input.end(() => attachment.closeStdin())
-    return how === 'detached' ? how : undefined
+/** To be called when the container's init exists, and before its process is executed if nothing is to be missed. */
+export const attend = async (home: Home, options: AttendOptions): Promise<Attendance> => {
+  const { id, terminal, stdin } = options
+  const folders = options.folders ?? keeperFolders(home, id)
+  const requester = new Requester(folders.run)
+  const watch = new SpoolWatch(folders.spool)
+  let reader: SpoolReader | undefined
+  let master: number | undefined
+  let typing: Typing | undefined
+  let leave: (() => void) | undefined
+  let open = true
+  const close = async (): Promise<void> => {
+    if (!open) return
+    open = false
+    leave?.()
+    typing?.close()
+    if (master !== undefined) closeSync(master)
+    requester.close()
+    watch.close()
+    await reader?.close()
   }
-
-  const shown = async (): Promise<'ended'> => {
-    const show = shower(options)
-    for await (const event of attachment.output()) show(event)
-    return 'ended'
+  try {
+    reader = await SpoolReader.open(folders, { from: 'end', hold: true })
+    if (terminal) master = await requester.descriptor('master')
+    if (stdin) {
+      const to = master === undefined ? await requester.descriptor('stdin') : syscall('fcntl', [master, F_DUPFD_CLOEXEC, 3])
+      typing = new Typing({ from: 0, to, pipe: !terminal, ...(terminal ? { filter: new DetachFilter(options.detachKeys) } : {}) })
+    }
+    leave = takeOver(home, options, master)
+  } catch (error) {
+    await close()
+    throw error
   }
-
+  const show = shower(options)
+  const showAll = async (last: boolean): Promise<void> => {
+    for await (const event of reader!.available({ last })) show(event)
+  }
+  /** The end of input is told once. */
+  let told = false
+  const heed = (): 'detached' | undefined => {
+    if (typing?.how === 'detached') return 'detached'
+    if (typing?.how === 'end' && !terminal && options.closesStdin && !told) {
+      told = true
+      requester.tell('closeStdin')
+    }
+    return undefined
+  }
   return {
     async watch() {
-      // input that has ended leaves the output to be waited for
-      const input = new Promise<'detached'>((resolve, reject) => {
-        typed().then((how) => how !== undefined && resolve(how), reject)
-      })
-      return Promise.race([shown(), input])
+      const begun = monotonic()
+      for (let [changed, gone] = [true, false]; ; ) {
+        const ended: boolean = gone || (changed && readOutcome(folders) !== undefined)
+        if (ended || changed) await showAll(ended)
+        if (ended) return 'ended'
+        const typed = typing?.interests() ?? []
+        const interests: Interest[] = [
+          { fd: requester.fd, events: POLLIN },
+          ...(watch.fd === undefined ? [] : [{ fd: watch.fd, events: POLLIN }]),
+          ...typed,
+        ]
+        const left = begun + MOMENT - monotonic()
+        if (watch.fd === undefined) await sleep(LOOK)
+        const ready = left > 0 || watch.fd === undefined ? pollAll(interests, Math.max(left, 0)) : await pollAllLater(interests)
+        if (left > 0) await sleep(0)
+        gone = ready[0] !== 0 && requester.isOver()
+        const { content, exit } = watch.take()
+        changed = content || exit
+        typing?.step(ready.slice(interests.length - typed.length))
+        if (heed() === 'detached') return 'detached'
+      }
     },
-    async close() {
-      leave()
-      process.off('exit', leave)
-      if (terminal) for (const name of ['SIGHUP', 'SIGTERM', 'SIGQUIT'] as const) process.off(name, hungUp)
-      await attachment.close()
-    },
+    close,
   }
 }
