@@ -23,6 +23,7 @@ import { Channel } from './channel.ts'
 import {
   capabilityLimit,
   cgroupMountPlan,
+  givenSources,
   Held,
   has,
   inheritedDescriptors,
@@ -180,7 +181,12 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
     privileged,
     folder: store.folder(options.id),
   })
-  const mounts = await mountPlans(spec, rootfs.view, namespaceFor(creation, descriptors, joins))
+  const mounts = await mountPlans(
+    spec,
+    rootfs.view,
+    givenSources(options.mountSources, descriptors),
+    namespaceFor(creation, descriptors, joins),
+  )
   const [pageAt, channelAt] = [descriptors.add(page), descriptors.add(channel.theirs)]
   const console = starter.terminal ? descriptors.end : handed
   return {

@@ -272,8 +272,29 @@ const isExpected = (target: string, inImage: boolean, targets: readonly Target[]
   return above === undefined ? inImage : KERNEL_TYPES.has(above.type ?? '') && existsSync(`/${target}`)
 }
 
+/** A source that is a detached mount: its number in the program, and what it is. */
+export interface GivenSource {
+  readonly at: number
+  readonly directory: boolean
+}
+
+export const givenSources = (
+  sources: ReadonlyMap<number, number> | undefined,
+  descriptors: Descriptors,
+): ReadonlyMap<number, GivenSource> =>
+  new Map(
+    [...(sources ?? [])].map(
+      ([index, fd]) => [index, { at: descriptors.add(fd), directory: fd < 0 || fstatSync(fd).isDirectory() }] as const,
+    ),
+  )
+
 /** What must be known of each mount beforehand; `namespaceOf` makes the user namespace of an idmapped one. */
-export const mountPlans = async (spec: Spec, root: RootView, namespaceOf: (mount: Mount) => Promise<number>): Promise<MountPlan[]> => {
+export const mountPlans = async (
+  spec: Spec,
+  root: RootView,
+  sources: ReadonlyMap<number, GivenSource>,
+  namespaceOf: (mount: Mount) => Promise<number>,
+): Promise<MountPlan[]> => {
   const plans: MountPlan[] = []
   const targets: Target[] = []
   for (const [index, mount] of (spec.mounts ?? []).entries()) {
@@ -286,17 +307,21 @@ export const mountPlans = async (spec: Spec, root: RootView, namespaceOf: (mount
     const real = root.real(target)
     const covered = real === undefined ? undefined : statSync(real, { throwIfNoEntry: false })
     targets.push({ target, type: mount.type })
-    const inside = bind ? insideRoot(spec.root.path, mount.source!) : undefined
+    const given = bind ? sources.get(index) : undefined
+    const inside = bind && given === undefined ? insideRoot(spec.root.path, mount.source!) : undefined
     plans.push({
       destination,
       target,
       expected: isExpected(target, covered !== undefined, targets),
       ...(inside === undefined ? {} : { inside }),
+      ...(given === undefined ? {} : { given: given.at }),
       directory: !bind
         ? true
-        : inside === undefined
-          ? isFolder(mount.source!, `mounts[${index}].source`)
-          : (statSync(mount.source!, { throwIfNoEntry: false })?.isDirectory() ?? true),
+        : given !== undefined
+          ? given.directory
+          : inside === undefined
+            ? isFolder(mount.source!, `mounts[${index}].source`)
+            : (statSync(mount.source!, { throwIfNoEntry: false })?.isDirectory() ?? true),
       ...(mount.type === 'tmpfs' && covered?.isDirectory() ? { mode: covered.mode & 0o7777 } : {}),
       ...(idmapped ? { idmap: await namespaceOf(mount) } : {}),
       ...(options.tmpcopyup && covered?.isDirectory() ? { copy: copyEntries(root, target, spec.linux) } : {}),

@@ -64,6 +64,11 @@ export interface CreateOptions {
    * a caller who may not mount, by the container's init; ids are shifted to the container's user namespace.
    */
   readonly rootfs?: Rootfs
+  /**
+   * Detached mounts of the caller's, by index in `mounts` of the config, attached in the place of what a bind mount names as its source:
+   * what was looked at is what is mounted. The descriptors stay the caller's; negative ones stand for them in `explain`.
+   */
+  readonly mountSources?: ReadonlyMap<number, number>
   readonly console?: Console
   readonly pidFile?: string
   /** A unix socket that gets a pidfd of init with SCM_RIGHTS. */

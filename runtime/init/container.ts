@@ -65,7 +65,7 @@ const emitLoopback = ({ p, plan }: Emit<ContainerPlan>): void => {
 /** All of the file system, up to the pivot. Returns the root, the slave of the terminal, and whether /dev is the container's own. */
 const emitFiles = (
   emit: Emit<ContainerPlan>,
-  sources: readonly (Cell | undefined)[],
+  sources: readonly (Operand | undefined)[],
   devices: readonly (Cell | undefined)[],
 ): { root: Operand; slave: Cell | undefined; readonly: readonly Cell[]; ownDev: boolean } => {
   const { p, plan } = emit
@@ -156,7 +156,7 @@ const emitProcess = (emit: Emit<ContainerPlan>, slave: Cell | undefined, proc: C
 }
 
 interface Prepared {
-  sources: readonly (Cell | undefined)[]
+  sources: readonly (Operand | undefined)[]
   devices: readonly (Cell | undefined)[]
 }
 

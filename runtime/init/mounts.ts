@@ -25,7 +25,7 @@ const ORDINARY = new Set(['proc', 'sysfs'])
 const isInProc = (path: string): boolean => relative(path) === 'proc' || relative(path).startsWith('proc/')
 
 /** Returns the mount if it is to become read-only in the end: what is mounted below it needs mount points. */
-const emitMount = (emit: Emit<ContainerPlan>, root: Operand, parsed: ParsedMount, source: Cell | undefined): Cell | undefined => {
+const emitMount = (emit: Emit<ContainerPlan>, root: Operand, parsed: ParsedMount, source: Operand | undefined): Cell | undefined => {
   const { p, plan } = emit
   const { mount, options } = parsed
   const { destination } = parsed.plan
@@ -117,5 +117,5 @@ export const emitMounts = (
   emit: Emit<ContainerPlan>,
   root: Operand,
   mounts: readonly ParsedMount[],
-  sources: readonly (Cell | undefined)[],
+  sources: readonly (Operand | undefined)[],
 ): Cell[] => mounts.map((parsed, index) => emitMount(emit, root, parsed, sources[index])).filter((fd) => fd !== undefined)

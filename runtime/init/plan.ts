@@ -71,6 +71,8 @@ export interface MountPlan {
   readonly expected: boolean
   /** The source lies in the root filesystem and may be covered by an earlier mount: its path below the root. */
   readonly inside?: string
+  /** The source is this mount, which is detached. */
+  readonly given?: number
   /** Permission bits of the folder that a tmpfs without a mode of its own covers. */
   readonly mode?: number
   /** Of a bind mount: what the source is, for a target that has to be made. */

@@ -102,10 +102,10 @@ export const entersUserNamespace = ({ fresh, joins }: ContainerPlan): boolean =>
   (fresh & CLONE_NEWUSER) !== 0 || joins.some(({ type }) => type === 'user')
 
 /** Opens the source of a bind mount, ready to be attached. */
-export const emitSource = (emit: Emit<ContainerPlan>, parsed: ParsedMount): Cell => {
+export const emitSource = (emit: Emit<ContainerPlan>, parsed: ParsedMount): Operand => {
   const { p, plan } = emit
   p.during = parsed.path
-  const fd = cloneTree(p, parsed.mount.source!, (parsed.options.flags & MS_REC) !== 0, 'source')
+  const fd = parsed.plan.given ?? cloneTree(p, parsed.mount.source!, (parsed.options.flags & MS_REC) !== 0, 'source')
   setAttributes(p, fd, { propagation: inherited(plan.spec.linux.rootfsPropagation), recursive: true })
   emitBindOptions(emit, fd, parsed)
   return fd

@@ -66,6 +66,12 @@ const step = (folders: readonly string[], name: string, style: OverlayStyle): Fo
 
 const parts = (path: string): string[] => path.split('/').filter((part) => part !== '' && part !== '.')
 
+/** The folders of the layers that a folder is merged of, the lowest first; none where it is no folder. @param path without links */
+export const foldersAt = ({ lowers }: Pick<RootfsDescription, 'lowers'>, path: string, style: OverlayStyle): readonly string[] =>
+  parts(path)
+    .reduce<readonly string[]>((folders, name) => step(folders, name, style)?.folders ?? [], lowers.toReversed())
+    .toReversed()
+
 /** Layers that are not mounted yet. */
 export const mergedView = ({ lowers, upper }: RootfsDescription, style: OverlayStyle): RootView => {
   const roots = [...(upper === undefined ? [] : [upper]), ...lowers.toReversed()]

@@ -1,0 +1,40 @@
+/** Devices of a container: those of --device, and what the device cgroup lets it use. */
+import type { LinuxDevice, LinuxDeviceCgroup } from '../../../runtime/spec/types.ts'
+import type { ContainerRequest } from '../request.ts'
+import type { SpecFacts } from './facts.ts'
+
+const NONE: LinuxDeviceCgroup = { allow: false, access: 'rwm' }
+const ALL: LinuxDeviceCgroup = { allow: true, access: 'rwm' }
+
+/** `c 42:* rmw`, as request.deviceRules has it. */
+export const parseDeviceRule = (rule: string): LinuxDeviceCgroup => {
+  const [type = 'a', numbers = '*:*', access = ''] = rule.split(' ')
+  const [major, minor] = numbers.split(':').map((part) => (part === '*' ? undefined : Number(part)))
+  return {
+    allow: true,
+    ...(type === 'a' ? {} : { type: type as 'b' | 'c' }),
+    ...(major === undefined ? {} : { major }),
+    ...(minor === undefined ? {} : { minor }),
+    access,
+  }
+}
+
+type Request = Pick<ContainerRequest, 'security' | 'deviceRules'>
+
+/** What every container may use the engine adds. */
+export const deviceRules = (
+  { security, deviceRules: rules }: Request,
+  { devices }: Pick<SpecFacts, 'devices'>,
+): readonly LinuxDeviceCgroup[] =>
+  security.privileged
+    ? [ALL]
+    : [
+        NONE,
+        ...devices
+          .filter(({ type }) => type !== 'p')
+          .map(({ type, major, minor, access }): LinuxDeviceCgroup => ({ allow: true, type: type as 'b' | 'c', major, minor, access })),
+        ...rules.map(parseDeviceRule),
+      ]
+
+export const linuxDevices = ({ devices }: Pick<SpecFacts, 'devices'>): readonly LinuxDevice[] =>
+  devices.map(({ access: _, ...device }) => device)
