@@ -34,7 +34,7 @@ export const print = (text: string | Uint8Array): void => {
 }
 
 /** Messages, on stderr; where nobody can read them they are dropped, because there is nobody to tell. */
-export const complain = (text: string): void => {
+export const complain = (text: string | Uint8Array): void => {
   try {
     writeAll(2, text)
   } catch (error) {
