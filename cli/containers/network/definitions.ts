@@ -2,7 +2,6 @@
  * The networks there are: <root>/networks/<name>.json, a NetworkDocument each. The default network is there before its file is, which is
  * written when somebody is attached to it first. Making and removing is done with the lock of the folder, for a moment.
  */
-import { createHash } from 'node:crypto'
 import { closeSync, constants, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs'
 import { WherryError } from '../../../runtime/errors.ts'
 import type { Prefix } from '../../../runtime/network/address.ts'
@@ -71,12 +70,6 @@ export const listDefinitions = (home: Pick<Home, 'root' | 'warn'>): NetworkDefin
       return []
     }
   })
-
-/** Stable: of the name and the time it was made. 64 hexadecimal digits. */
-export const networkId = (name: string, created: string): string =>
-  createHash('sha256')
-    .update(name === DEFAULT_NETWORK ? name : `${name}\0${created}`)
-    .digest('hex')
 
 /** Runs `work` as the only one who makes or removes networks. Short: the thread waits for others. */
 const locked = <T>(home: Root, work: () => T): T => {

@@ -3,7 +3,6 @@
  * boot and are bind-mounted, so they are changed in place; names of others in the same networks are written when those come and go.
  */
 import { closeSync, constants, fchownSync, fstatSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
-import { hostname as machineName } from 'node:os'
 import { WherryError } from '../../../runtime/errors.ts'
 import { formatAddress } from '../../../runtime/network/address.ts'
 import { DEFAULT_NETWORK } from '../../../runtime/network/definition.ts'
@@ -35,6 +34,9 @@ type Roots = Pick<Home, 'root' | 'runRoot'>
 const fileOf = (home: Roots, id: string, file: File): string => `${placesOf(home, id).run}/${file}`
 /** What we wrote last: what else there is in the file somebody in the container has added. */
 const writtenOf = (home: Roots, id: string): string => `${placesOf(home, id).run}/hosts.written`
+
+/** Of the machine, uname(2). */
+const machineName = (): string => readFileSync('/proc/sys/kernel/hostname', 'utf8').trim()
 
 /** As uname(2) says in the container. */
 export const hostNameOf = ({ id, request }: Pick<ContainerConfig, 'id' | 'request'>): string =>

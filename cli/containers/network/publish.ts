@@ -3,7 +3,6 @@ import { closeSync, existsSync, readFileSync } from 'node:fs'
 import { WherryError } from '../../../runtime/errors.ts'
 import type { PublishedPort } from '../../../runtime/network/attachments.ts'
 import { type HeldPort, holdPorts } from '../../../runtime/network/hold.ts'
-import { randomBytes } from '../ids.ts'
 import type { NetworkRequest, PortRequest } from '../request.ts'
 
 const PORT = /^(\d+)(?:-(\d+))?\/(tcp|udp|sctp)$/
@@ -36,7 +35,7 @@ const RANGE = '/proc/sys/net/ipv4/ip_local_port_range'
 const candidates = function* (): Generator<number> {
   const [first, last] = readFileSync(RANGE, 'utf8').trim().split(/\s+/).map(Number) as [number, number]
   const count = last - first + 1
-  const start = randomBytes(4).readUInt32LE() % count
+  const start = Math.floor(Math.random() * count)
   for (let index = 0; index < count; index++) yield first + ((start + index) % count)
 }
 
