@@ -9,9 +9,18 @@ import { buildSpec, type BuiltSpec } from './build.ts'
 import { type Gathering, gatherFacts } from './gather.ts'
 import { userMappings } from './user-namespace.ts'
 
-export interface PrepareOptions extends Pick<Gathering, 'hostname' | 'volume' | 'image'> {
+/** A root filesystem that nothing runs in yet. */
+export interface FreshRoot {
+  readonly fd: number
+  /** By which its ids are shifted. */
+  readonly mappings?: Mappings
+}
+
+export interface PrepareOptions extends Pick<Gathering, 'hostname' | 'image'> {
+  /** Makes the volumes that it wants, and fills those that are new; what is returned tells their folders. */
+  volumes(root: FreshRoot): Promise<Gathering['volume']>
   /** Makes the files that stand for the image's. @param owner ids of the machine that root of the container has */
-  files(owner: { readonly uid: number; readonly gid: number } | undefined): Gathering['files']
+  files(owner: { readonly uid: number; readonly gid: number } | undefined): Promise<Gathering['files']>
 }
 
 export interface Prepared extends BuiltSpec {
@@ -35,13 +44,14 @@ export const prepareRun = async (home: Home, config: ContainerConfig, options: P
     const user = resolveUser(root.fd, process.user, { groups: request.groups })
     // of a folder that is the user's nothing is changed before the container does it
     if (process.cwd !== '/' && root.isMount) makeWorkingFolder(root.fd, process.cwd)
+    const volume = await options.volumes({ fd: root.fd, ...(mappings === undefined ? {} : { mappings }) })
     const gathered = await gatherFacts(home, config, {
       rootfs: request.rootfs ?? placesOf(home, config.id).rootfs,
       user,
       ...(mappings === undefined ? {} : { mappings }),
       hostname: options.hostname,
-      files: options.files(ownerOf(mappings)),
-      volume: options.volume,
+      files: await options.files(ownerOf(mappings)),
+      volume,
       image: options.image,
     })
     try {

@@ -72,7 +72,8 @@ const refuseShifted = (request: UserNamespaceRequest, mappings: Mappings): void 
 
 /** The machine's ids of who runs this. */
 const callerIds = async (): Promise<MapperFacts['caller']> => {
-  const entered = process.env['WHERRY_ROOTLESS'] === undefined ? undefined : (await import('../../../runtime/rootless/enter.ts')).enteredAs()
+  const entered =
+    process.env['WHERRY_ROOTLESS'] === undefined ? undefined : (await import('../../../runtime/rootless/enter.ts')).enteredAs()
   return entered ?? { uid: process.getuid!(), gid: process.getgid!() }
 }
 
