@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { PulledImage } from '../../image/pull/types.ts'
 import type { Store } from '../../image/store/types.ts'
 import { WherryError } from '../../runtime/errors.ts'
-import type { ContainerConfig, ContainerState } from './config.ts'
+import type { ContainerConfig, ContainerImage, ContainerState } from './config.ts'
 import { type Home, leaseOwner } from './home.ts'
 import { randomBytes } from '../../runtime/sys/random.ts'
 import { newId, shortId } from './ids.ts'
@@ -19,6 +19,16 @@ import { destroy } from './destroy.ts'
 
 /** An image whose layers are all unpacked; what ensureImage gives, with what it is called. */
 export type BaseImage = Pick<PulledImage, 'id' | 'digest' | 'layers' | 'config' | 'manifest' | 'descriptor'> & { readonly name: string }
+
+/** What a container is made of. */
+export interface Bases {
+  /** Of the images; absent where there are none. */
+  readonly store?: Store
+  /** Absent with --rootfs. */
+  readonly image?: BaseImage
+  /** Images that are mounted in it, by what the request calls them. */
+  readonly mounted?: ReadonlyMap<string, BaseImage>
+}
 
 export interface Allocated {
   readonly config: ContainerConfig
@@ -95,27 +105,36 @@ const nameVolumes = (mounts: readonly MountRequest[], volumes: readonly string[]
 }
 
 /** What must stay in the store for as long as the container is there. */
-const keepImage = async (home: Home, store: Store, id: string, image: BaseImage, durable: boolean): Promise<void> => {
+const keepImages = async (store: Store, id: string, images: readonly BaseImage[], durable: boolean): Promise<void> => {
   const lease = await store.lease()
   try {
     await lease.add(
-      image.descriptor.digest,
-      image.digest,
-      image.id,
-      ...image.manifest.layers.map(({ digest }) => digest),
-      ...image.layers.flatMap(({ key, diffID, chainID }) => [key, diffID, chainID]),
+      ...images.flatMap(({ descriptor, digest, id: config, manifest, layers }) => [
+        descriptor.digest,
+        digest,
+        config,
+        ...manifest.layers.map((layer) => layer.digest),
+        ...layers.flatMap(({ key, diffID, chainID }) => [key, diffID, chainID]),
+      ]),
     )
-    for (const { root, key } of image.layers)
-      if (store.layers.find({ diffID: key, chainID: key }) === undefined)
-        throw new WherryError('unavailable', `layer ${key} of image ${image.name} was removed just now (${root}): try again`)
+    for (const { name: image, layers } of images)
+      for (const { key } of layers)
+        if (store.layers.find({ diffID: key, chainID: key }) === undefined)
+          throw new WherryError('unavailable', `layer ${key} of image ${image} was removed just now: try again`)
     await lease.keep(leaseOwner(id), { durable })
   } finally {
     await lease.end()
   }
-  home.debug(`keeping the layers of ${image.name} for ${id}`)
 }
 
-const configOf = (request: ContainerRequest, image: BaseImage | undefined, id: string): ContainerConfig => {
+const imageOf = ({ name: image, id, digest, layers }: BaseImage): ContainerImage => ({
+  name: image,
+  id,
+  digest,
+  layers: layers.map(({ key }) => key),
+})
+
+const configOf = (request: ContainerRequest, { image, mounted }: Bases, id: string): ContainerConfig => {
   const { process, applied } = resolveProcess(request, image?.config.config, id, hostName)
   const { mounts, anonymous } = nameVolumes(request.mounts, process.volumes)
   return {
@@ -124,9 +143,10 @@ const configOf = (request: ContainerRequest, image: BaseImage | undefined, id: s
     name: request.name ?? '',
     created: timeNow(),
     request: { ...request, mounts },
-    ...(image === undefined
+    ...(image === undefined ? {} : { image: imageOf(image) }),
+    ...(mounted === undefined || mounted.size === 0
       ? {}
-      : { image: { name: image.name, id: image.id, digest: image.digest, layers: image.layers.map(({ key }) => key) } }),
+      : { mountedImages: Object.fromEntries([...mounted].map(([source, base]) => [source, imageOf(base)])) }),
     process,
     anonymousVolumes: anonymous,
     labels: applied.labels,
@@ -138,20 +158,16 @@ const configOf = (request: ContainerRequest, image: BaseImage | undefined, id: s
  * written, which is the caller's to do, with the lock that is returned; if he dies, it is undone by whoever meets it. Throws
  * `invalid-argument`, `already-exists` (the name); then nothing is left.
  */
-export const allocate = async (
-  home: Home,
-  store: Store | undefined,
-  request: ContainerRequest,
-  image: BaseImage | undefined,
-): Promise<Allocated> => {
+export const allocate = async (home: Home, request: ContainerRequest, bases: Bases): Promise<Allocated> => {
   if (request.name !== undefined) checkName(request.name)
   const id = newId()
-  const wanted = configOf(request, image, id)
+  const wanted = configOf(request, bases, id)
+  const images = [...(bases.image === undefined ? [] : [bases.image]), ...(bases.mounted?.values() ?? [])]
   const fd = await lock(home, id)
   try {
     makeFolder(home, id)
     const config = await name(home, wanted, request.name)
-    if (store !== undefined && image !== undefined) await keepImage(home, store, id, image, !request.autoRemove)
+    if (images.length > 0) await keepImages(bases.store!, id, images, !request.autoRemove)
     return { config, state: NEW_STATE, lock: fd }
   } catch (error) {
     await destroy(home, id, { config: readConfig(home, id), volumes: true })

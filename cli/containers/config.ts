@@ -14,6 +14,8 @@ export interface ContainerConfig {
   readonly request: ContainerRequest
   /** Absent with --rootfs. */
   readonly image?: ContainerImage
+  /** Those that are mounted in it, by what the request calls them. */
+  readonly mountedImages?: Readonly<Record<string, ContainerImage>>
   readonly process: ResolvedProcess
   /** Names of volumes that were made for it and have no name of their own; they go with it by rm -v and --rm. */
   readonly anonymousVolumes: readonly string[]

@@ -1,18 +1,11 @@
 /** Making containers: one that waits to be started, or one that is started at once and exists only if that succeeds. */
-import type { Store } from '../../image/store/types.ts'
-import { abandon, allocate, type Allocated, type BaseImage } from './allocate.ts'
+import { abandon, type Allocated, allocate, type Bases } from './allocate.ts'
 import { emit } from './events.ts'
 import type { Home } from './home.ts'
 import { unlock } from './lock.ts'
 import type { ContainerRequest } from './request.ts'
 import { type Started, startRun, type StartOptions } from './start.ts'
 import { type Container, writeState } from './store.ts'
-
-export interface CreateOptions {
-  /** Of images; absent with --rootfs. */
-  readonly store?: Store
-  readonly image?: BaseImage
-}
 
 /** Runs `work` on what was allocated; takes everything back if that fails. */
 const making = async <T>(home: Home, allocated: Allocated, work: () => Promise<T>): Promise<T> => {
@@ -28,8 +21,8 @@ const making = async <T>(home: Home, allocated: Allocated, work: () => Promise<T
 }
 
 /** create: nothing runs. Throws what `allocate` does. */
-export const createContainer = async (home: Home, request: ContainerRequest, { store, image }: CreateOptions): Promise<Container> => {
-  const allocated = await allocate(home, store, request, image)
+export const createContainer = async (home: Home, request: ContainerRequest, bases: Bases): Promise<Container> => {
+  const allocated = await allocate(home, request, bases)
   return making(home, allocated, async () => {
     const { config, state } = allocated
     writeState(home, config, state)
@@ -43,12 +36,8 @@ export interface Running extends Started {
 }
 
 /** run: if it cannot be started nothing of it is left. */
-export const runContainer = async (
-  home: Home,
-  request: ContainerRequest,
-  { store, image, ...options }: CreateOptions & StartOptions,
-): Promise<Running> => {
-  const allocated = await allocate(home, store, request, image)
+export const runContainer = async (home: Home, request: ContainerRequest, bases: Bases, options: StartOptions): Promise<Running> => {
+  const allocated = await allocate(home, request, bases)
   return making(home, allocated, async () => {
     const { config } = allocated
     emit(home, 'create', config)

@@ -8,6 +8,7 @@ import { dropReservation, releaseName } from './names.ts'
 import { readRun } from './run-record.ts'
 import { readState, writeState } from './store.ts'
 import { teardown } from './teardown.ts'
+import { removeAnonymous } from './volumes/remove.ts'
 
 export interface DestroyOptions {
   /** Undefined where its creation was killed before that was written. */
@@ -22,7 +23,7 @@ export const destroy = async (home: Home, id: string, { config, volumes }: Destr
   const state = readState(home, id)
   if (config !== undefined && state !== undefined && state.phase !== 'removing') writeState(home, config, { ...state, phase: 'removing' })
   await teardown(home, id, readRun(home, id))
-  if (volumes) for (const name of config?.anonymousVolumes ?? []) await removeTree(`${home.root}/volumes/${name}`)
+  if (volumes && config !== undefined) await removeAnonymous(home, config)
   rmSync(`${home.root}/leases/kept-${leaseOwner(id)}`, { force: true })
   if (config !== undefined) releaseName(home, config.name, id)
   dropReservation(home, id)

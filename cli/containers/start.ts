@@ -1,22 +1,24 @@
 /** Starting a container that exists, or is being made: from its config to a process under a keeper. */
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { resolveUser } from '../../image/apply/user.ts'
-import { makeWorkingFolder } from '../../image/apply/working-folder.ts'
 import { createKept, type Kept } from '../../runtime/container/kept.ts'
 import { start } from '../../runtime/container/start.ts'
+import { WherryError } from '../../runtime/errors.ts'
 import { logOptions } from '../../runtime/keeper/options.ts'
 import { stringifyJson } from '../../runtime/spec/json.ts'
 import { bootId } from './boot.ts'
-import type { ContainerConfig, ContainerState } from './config.ts'
+import type { ContainerConfig, ContainerImage, ContainerState } from './config.ts'
 import { emit } from './events.ts'
 import { type Home, keeperFolders, placesOf } from './home.ts'
-import { minimalSpec } from './minimal-spec.ts'
-import { openRoot } from './rootfs.ts'
+import { hostNameOf } from './network/files.ts'
+import { prepareNetwork, type RunNetwork } from './network/run.ts'
+import { lowersOf } from './rootfs.ts'
 import { removeRun, type RunRecord, writeRun } from './run-record.ts'
 import { startRunTimer } from './self-timers.ts'
+import { type Prepared, prepareRun } from './spec/prepare.ts'
 import { writeState } from './store.ts'
 import { teardown } from './teardown.ts'
 import { timeNow } from './times.ts'
+import { openVolumes } from './volumes/open.ts'
 
 export interface StartOptions {
   /** Of -i: `once` ends stdin when the first that attached to it leaves. With a terminal it does not count. */
@@ -32,40 +34,65 @@ export interface Started {
   readonly state: ContainerState
 }
 
-/** Makes everything for a run up to its init, which waits. */
-const prepare = async (home: Home, config: ContainerConfig, options: StartOptions): Promise<Kept> => {
-  const { id, request, process } = config
-  const { bundle, rootfs, keeper, spool } = placesOf(home, id)
-  for (const folder of [bundle, rootfs, keeper]) mkdirSync(folder, { recursive: true, mode: 0o700 })
-  mkdirSync(spool, { recursive: true, mode: 0o700 })
-  const root = await openRoot(home, config, undefined)
+const mountedImage = ({ mountedImages }: ContainerConfig, name: string): ContainerImage => {
+  const image = mountedImages?.[name]
+  if (image === undefined) throw new WherryError('internal', `image ${name} is to be mounted and was not looked for`)
+  return image
+}
+
+/** Its init, under a keeper, which waits. */
+const createInit = (home: Home, config: ContainerConfig, { root, spec, mountSources }: Prepared, options: StartOptions): Promise<Kept> => {
+  const { id, request } = config
+  const { bundle } = placesOf(home, id)
+  writeFileSync(`${bundle}/config.json`, stringifyJson(spec), { mode: 0o600 })
+  const { path, argv, env } = home.self(['container', 'cleanup', id])
+  return createKept(
+    home.engine,
+    {
+      id,
+      bundle,
+      noPivot: false,
+      noNewKeyring: false,
+      preserveFds: options.preserveFds ?? 0,
+      mountSources,
+      ...(root.isMount ? { rootfs: root.fd } : {}),
+    },
+    {
+      ...keeperFolders(home, id),
+      log: logOptions(request.log.maxSize, request.log.maxFiles),
+      durable: !request.autoRemove,
+      stdin: request.tty || !request.interactive ? 'none' : options.stdin,
+      terminal: request.tty,
+      cleanup: { path, argv, env },
+    },
+  )
+}
+
+/** Everything up to its init, which waits and is in its networks. @param made is told of init before it is attached anywhere */
+const create = async (home: Home, config: ContainerConfig, options: StartOptions, made: (kept: Kept) => void) => {
+  const { bundle, rootfs, keeper, spool } = placesOf(home, config.id)
+  for (const folder of [bundle, rootfs, keeper, spool]) mkdirSync(folder, { recursive: true, mode: 0o700 })
+  let network: RunNetwork | undefined
   try {
-    const user = resolveUser(root.fd, process.user, { groups: request.groups })
-    if (process.cwd !== '/') makeWorkingFolder(root.fd, process.cwd)
-    const spec = minimalSpec(config, { user, rootfs: request.rootfs ?? rootfs })
-    writeFileSync(`${bundle}/config.json`, stringifyJson(spec), { mode: 0o600 })
-    const { path, argv, env } = home.self(['container', 'cleanup', id])
-    return await createKept(
-      home.engine,
-      {
-        id,
-        bundle,
-        noPivot: false,
-        noNewKeyring: false,
-        preserveFds: options.preserveFds ?? 0,
-        ...(root.isMount ? { rootfs: root.fd } : {}),
+    const prepared = await prepareRun(home, config, {
+      hostname: hostNameOf(config),
+      volumes: (root) => openVolumes(home, config, root),
+      image: (name) => lowersOf(home, { image: mountedImage(config, name) }),
+      files: async (owner) => {
+        network = await prepareNetwork(home, config, owner === undefined ? {} : { owner })
+        return network.files
       },
-      {
-        ...keeperFolders(home, id),
-        log: logOptions(request.log.maxSize, request.log.maxFiles),
-        durable: !request.autoRemove,
-        stdin: request.tty || !request.interactive ? 'none' : options.stdin,
-        terminal: request.tty,
-        cleanup: { path, argv, env },
-      },
-    )
+    })
+    let kept: Kept
+    try {
+      kept = await createInit(home, config, prepared, options)
+    } finally {
+      prepared.close()
+    }
+    made(kept)
+    return await network?.attach(kept.record.init!)
   } finally {
-    root.close()
+    network?.close()
   }
 }
 
@@ -79,19 +106,22 @@ export const startRun = async (home: Home, config: ContainerConfig, state: Conta
   writeRun(home, id, record)
   let kept: Kept | undefined
   try {
-    kept = await prepare(home, config, options)
-    await options.ready?.(kept, config)
-    if (request.timeout !== undefined) {
-      record = { ...record, timers: [await startRunTimer(home, id, request.timeout * 1000, 'expire')] }
+    const relay = await create(home, config, options, (made) => {
+      kept = made
+    })
+    await options.ready?.(kept!, config)
+    const timers = request.timeout === undefined ? [] : [await startRunTimer(home, id, request.timeout * 1000, 'expire')]
+    if (relay !== undefined || timers.length > 0) {
+      record = { ...record, timers, ...(relay === undefined ? {} : { relay }) }
       writeRun(home, id, record)
     }
     await start(home.engine, id)
     const { restartAt: _, finished: __, exitCode: ___, oomKilled: ____, error: _____, ...rest } = state
     const started: ContainerState = { ...rest, phase: 'started', boot: bootId(), started: timeNow(), stoppedByUser: false }
     writeState(home, config, started)
-    writeRun(home, id, { ...record, phase: 'running', init: kept.record.init! })
+    writeRun(home, id, { ...record, phase: 'running', init: kept!.record.init! })
     emit(home, 'start', config)
-    return { kept, state: started }
+    return { kept: kept!, state: started }
   } catch (error) {
     await teardown(home, id, record)
     await kept?.keeper.ended()

@@ -4,7 +4,7 @@ import { CREATE_FLAGS, readCreateOptions } from '../containers/flags/run-flags.t
 import { print } from '../support/output.ts'
 import { openHome } from './containers.ts'
 import { defineCommand } from './context.ts'
-import { baseFor, openIdFile, surroundingsOf } from './run-container.ts'
+import { basesFor, openIdFile, surroundingsOf } from './run-container.ts'
 
 export const command = defineCommand({
   name: 'create',
@@ -21,10 +21,10 @@ export const command = defineCommand({
     const home = await openHome(context)
     const request = readRequest(flags, args, surroundingsOf(context, home))
     const options = readCreateOptions(flags, process.cwd())
-    const base = await baseFor(context, request, options)
+    const bases = await basesFor(context, request, options)
     const file = openIdFile(options.cidfile)
     try {
-      const { id } = await createContainer(home, request, base)
+      const { id } = await createContainer(home, request, bases)
       file.write(id)
       print(`${id}\n`)
       return 0

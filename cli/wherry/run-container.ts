@@ -2,7 +2,7 @@
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { WherryError } from '../../runtime/errors.ts'
 import { isErrno } from '../../runtime/sys/error.ts'
-import type { CreateOptions as Base } from '../containers/create.ts'
+import type { BaseImage, Bases } from '../containers/allocate.ts'
 import type { Surroundings } from '../containers/flags/surroundings.ts'
 import type { CreateOptions } from '../containers/flags/run-flags.ts'
 import type { Home } from '../containers/home.ts'
@@ -19,11 +19,15 @@ export const surroundingsOf = (context: Context, home: Home): Surroundings => ({
   warn: (message) => context.log.warn(message),
 })
 
-/** The image, and the store that is to keep it. */
-export const baseFor = async (context: Context, request: ContainerRequest, { pull, quiet }: CreateOptions): Promise<Base> => {
-  if (request.image === undefined) return {}
+/** The images, and the store that is to keep them. */
+export const basesFor = async (context: Context, request: ContainerRequest, { pull, quiet }: CreateOptions): Promise<Bases> => {
+  const mounts = new Set(request.mounts.flatMap(({ type, source }) => (type === 'image' && source !== undefined ? [source] : [])))
+  if (request.image === undefined && mounts.size === 0) return {}
   const store = await changeStore(context)
-  return { store, image: await imageFor(context, store, { text: request.image, pull, quiet, platform: request.platform }) }
+  const find = (text: string): Promise<BaseImage> => imageFor(context, store, { text, pull, quiet, platform: request.platform })
+  const mounted = new Map<string, BaseImage>()
+  for (const source of mounts) mounted.set(source, await find(source))
+  return { store, mounted, ...(request.image === undefined ? {} : { image: await find(request.image) }) }
 }
 
 export interface IdFile {

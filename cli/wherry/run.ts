@@ -1,24 +1,24 @@
 import type { Kept } from '../../runtime/container/kept.ts'
 import { writePidFile } from '../../runtime/container/pid-file.ts'
 import type { ContainerConfig } from '../containers/config.ts'
-import { runContainer, type CreateOptions as Base } from '../containers/create.ts'
+import type { Bases } from '../containers/allocate.ts'
+import { runContainer } from '../containers/create.ts'
 import { readRequest } from '../containers/flags/request.ts'
 import { readRunOptions, RUN_FLAGS, type RunOptions } from '../containers/flags/run-flags.ts'
 import type { Home } from '../containers/home.ts'
 import type { ContainerRequest } from '../containers/request.ts'
-import { restoreOpenFiles } from '../oci/limits.ts'
 import { print } from '../support/output.ts'
 import { openHome } from './containers.ts'
 import { type Context, defineCommand } from './context.ts'
 import { DETACH_KEYS, parseDetachKeys } from './foreground/detach-keys.ts'
 import { exitStatusOf } from './foreground/exit-status.ts'
 import { startAttended } from './foreground/run-attended.ts'
-import { baseFor, type IdFile, openIdFile, surroundingsOf } from './run-container.ts'
+import { basesFor, type IdFile, openIdFile, surroundingsOf } from './run-container.ts'
 
 interface Run {
   readonly home: Home
   readonly request: ContainerRequest
-  readonly base: Base
+  readonly bases: Bases
   readonly options: RunOptions
   readonly file: IdFile
 }
@@ -32,10 +32,9 @@ const tell =
   }
 
 const detached = async (run: Run): Promise<number> => {
-  const { home, request, base, options } = run
+  const { home, request, bases, options } = run
   const told = tell(run)
-  const { kept, container } = await runContainer(home, request, {
-    ...base,
+  const { kept, container } = await runContainer(home, request, bases, {
     stdin: 'open',
     preserveFds: options.preserveFds,
     ready: async (made, config) => told(made, config),
@@ -46,7 +45,7 @@ const detached = async (run: Run): Promise<number> => {
 }
 
 const foreground = async (run: Run): Promise<number> => {
-  const { home, request, base, options } = run
+  const { home, request, bases, options } = run
   const streams = options.attach
   const attended = startAttended(home, {
     stdin: request.interactive && (streams?.has('stdin') ?? true),
@@ -57,8 +56,7 @@ const foreground = async (run: Run): Promise<number> => {
   })
   const told = tell(run)
   try {
-    await runContainer(home, request, {
-      ...base,
+    await runContainer(home, request, bases, {
       stdin: 'once',
       preserveFds: options.preserveFds,
       ready: async (kept, config) => {
@@ -73,11 +71,10 @@ const foreground = async (run: Run): Promise<number> => {
 }
 
 const run = async (context: Context, home: Home, request: ContainerRequest, options: RunOptions): Promise<number> => {
-  const base = await baseFor(context, request, options)
+  const bases = await basesFor(context, request, options)
   const file = openIdFile(options.cidfile)
   try {
-    restoreOpenFiles(context.launch.openFiles)
-    return await (options.detach ? detached : foreground)({ home, request, base, options, file })
+    return await (options.detach ? detached : foreground)({ home, request, bases, options, file })
   } catch (error) {
     file.remove()
     throw error

@@ -9,7 +9,6 @@ import { DETACH_KEYS, parseDetachKeys } from './foreground/detach-keys.ts'
 import { exitStatusOf } from './foreground/exit-status.ts'
 import { startAttended } from './foreground/run-attended.ts'
 import type { Home } from '../containers/home.ts'
-import { restoreOpenFiles } from '../oci/limits.ts'
 import { tidy } from '../containers/tidy.ts'
 
 const boot = async (home: Home, context: Context): Promise<number> => {
@@ -74,7 +73,6 @@ them. contrib/wherry-containers.service runs this.`,
         `${context.name} start takes ${flags.boot ? 'no containers with --boot' : 'at least 1 argument'}: see ${context.name} start --help`,
       )
     const home = await openHome(context)
-    restoreOpenFiles(context.launch.openFiles)
     if (flags.boot) return boot(home, context)
     if (flags.attach || flags.interactive) {
       if (args.length > 1) throw new UsageError('only one container can be started with --attach or --interactive')
