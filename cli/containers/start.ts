@@ -1,5 +1,5 @@
 /** Starting a container that exists, or is being made: from its config to a process under a keeper. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createKept, type Kept } from '../../runtime/container/kept.ts'
 import { start } from '../../runtime/container/start.ts'
 import { WherryError } from '../../runtime/errors.ts'
@@ -72,6 +72,8 @@ const createInit = (home: Home, config: ContainerConfig, { root, spec, mountSour
 const create = async (home: Home, config: ContainerConfig, options: StartOptions, made: (kept: Kept) => void) => {
   const { bundle, rootfs, keeper, spool } = placesOf(home, config.id)
   for (const folder of [bundle, rootfs, keeper, spool]) mkdirSync(folder, { recursive: true, mode: 0o700 })
+  // init begins there, as whoever root of its user namespace is; the way to it stays closed
+  chmodSync(rootfs, 0o755)
   let network: RunNetwork | undefined
   try {
     const prepared = await prepareRun(home, config, {

@@ -2,6 +2,7 @@
 import { resolveUser } from '../../../image/apply/user.ts'
 import { makeWorkingFolder } from '../../../image/apply/working-folder.ts'
 import type { Mappings } from '../../../runtime/container/idmap.ts'
+import { trySyscall } from '../../../runtime/sys/syscall.ts'
 import type { ContainerConfig } from '../config.ts'
 import { type Home, placesOf } from '../home.ts'
 import { openRoot, type Root } from '../rootfs.ts'
@@ -35,6 +36,22 @@ const ownerOf = (mappings: Mappings | undefined) => {
   return uid === undefined || gid === undefined ? undefined : { uid, gid }
 }
 
+/** What is made meanwhile belongs to root of the container, who need not be root of the machine; setfsuid(2). */
+const asOwner = (owner: ReturnType<typeof ownerOf>, work: () => void): void => {
+  if (owner === undefined) {
+    work()
+    return
+  }
+  const gid = trySyscall('setfsgid', owner.gid)
+  const uid = trySyscall('setfsuid', owner.uid)
+  try {
+    work()
+  } finally {
+    trySyscall('setfsuid', uid)
+    trySyscall('setfsgid', gid)
+  }
+}
+
 /** Of a run that is written down (run-record.ts), whose folders are there. Throws WherryError; nothing stays open then. */
 export const prepareRun = async (home: Home, config: ContainerConfig, options: PrepareOptions): Promise<Prepared> => {
   const { request, process } = config
@@ -43,7 +60,7 @@ export const prepareRun = async (home: Home, config: ContainerConfig, options: P
   try {
     const user = resolveUser(root.fd, process.user, { groups: request.groups })
     // of a folder that is the user's nothing is changed before the container does it
-    if (process.cwd !== '/' && root.isMount) makeWorkingFolder(root.fd, process.cwd)
+    if (process.cwd !== '/' && root.isMount) asOwner(ownerOf(mappings), () => makeWorkingFolder(root.fd, process.cwd))
     const volume = await options.volumes({ fd: root.fd, ...(mappings === undefined ? {} : { mappings }) })
     const gathered = await gatherFacts(home, config, {
       rootfs: request.rootfs ?? placesOf(home, config.id).rootfs,
