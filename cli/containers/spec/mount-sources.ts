@@ -1,5 +1,5 @@
 /** What is behind the mounts that a container wants: paths of the machine, volumes, images. Looked at now, and opened where strangers could change it. */
-import { closeSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
 import { tryOpenInRoot } from '../../../image/apply/in-root.ts'
 import type { Mappings } from '../../../runtime/container/idmap.ts'
 import { followInRoot } from '../../../runtime/container/follow.ts'
@@ -31,8 +31,7 @@ const refusal = ({ source, target }: MountRequest, problem: string): WherryError
 
 /** A detached copy of what `subpath` is below the folder `root`, links followed as seen from there: no link leads out of it. */
 const openBelow = (mount: MountRequest, root: string, subpath: string): number => {
-  const rootFd = tryOpenInRoot(-100, root)
-  if (rootFd < 0) throw new SyscallError('openat2', -rootFd, { args: [root] })
+  const rootFd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY)
   let fd: number
   try {
     fd = tryOpenInRoot(rootFd, subpath)
