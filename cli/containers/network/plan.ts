@@ -41,7 +41,7 @@ export const findNetwork = async (home: Home, name: string): Promise<KnownNetwor
   )
 }
 
-export const networkNames = ({ mode, names }: NetworkRequest): readonly string[] =>
+export const networkNames = ({ mode, names }: Pick<NetworkRequest, 'mode' | 'names'>): readonly string[] =>
   mode !== 'networks' ? [] : names.length === 0 ? [DEFAULT_NETWORK] : names
 
 /** What is asked for of the network of this index. */
