@@ -5,6 +5,7 @@
 import { type BigIntStats, closeSync, lstatSync, readdirSync } from 'node:fs'
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../../runtime/sys/abi/fcntl.ts'
 import { ARCH, syscall } from '../../runtime/sys/syscall.ts'
+import { isErrno } from '../../runtime/sys/error.ts'
 import { readXattrs } from '../inspect/xattrs.ts'
 import { decodeBytes } from '../layer/bytes.ts'
 
@@ -61,7 +62,9 @@ const list = (path: string, sources: readonly Source[]): Folder => {
     for (const bytes of readdirSync(`/proc/self/fd/${source.fd}`, { encoding: 'buffer' })) {
       const key = bytes.toString('latin1')
       if (names.has(key)) continue
-      const stat = lstatSync(within(source.fd, bytes), { bigint: true })
+      const stat = lstatSync(within(source.fd, bytes), { bigint: true, throwIfNoEntry: false })
+      // it has gone since: the layer is one that a container writes to
+      if (stat === undefined) continue
       names.set(key, isWhiteout(stat) ? undefined : { bytes, stat, source })
     }
   const seen = [...names.values()].filter((name) => name !== undefined)
@@ -95,7 +98,16 @@ const entry = (path: string, at: Buffer, stat: BigIntStats, layer: number): Merg
   return { path, at, stat, xattrs, layer }
 }
 
-/** `roots`: folders of the layers, topmost first. Folders come before what is in them, names in order. */
+const ifThere = <T>(look: () => T): T | undefined => {
+  try {
+    return look()
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined
+    throw error
+  }
+}
+
+/** `roots`: folders of the layers, topmost first; what goes while they are read is passed over. Folders come before what is in them, names in order. */
 export function* mergedTree(roots: readonly string[]): Generator<MergedEntry> {
   const open: Folder[] = []
   try {
@@ -116,8 +128,12 @@ export function* mergedTree(roots: readonly string[]): Generator<MergedEntry> {
         continue
       }
       const path = folder.path + decodeBytes(name.bytes)
-      yield entry(path, within(name.source.fd, name.bytes), name.stat, name.source.layer)
-      if (name.stat.isDirectory()) open.push(list(`${path}/`, mergedSources(folder.sources, name)))
+      const found = ifThere(() => entry(path, within(name.source.fd, name.bytes), name.stat, name.source.layer))
+      if (found === undefined) continue
+      yield found
+      if (!name.stat.isDirectory()) continue
+      const below = ifThere(() => list(`${path}/`, mergedSources(folder.sources, name)))
+      if (below !== undefined) open.push(below)
     }
   } finally {
     for (const { sources } of open) close(sources)

@@ -21,12 +21,16 @@ import { openRoot } from '../rootfs.ts'
 import { settle } from '../settle.ts'
 import { isUp, statusOf } from '../status.ts'
 import { type Container, findContainer } from '../store.ts'
+import { openVolumes, releaseVolumes, type Volumes } from '../volumes/open.ts'
 import { duplicate, statOf } from './at.ts'
 import { mappedIds, SAME } from './ids.ts'
-import { resolve } from './resolve.ts'
-import { hostTree, type Tree } from './tree.ts'
+import { Placer } from './place.ts'
+import { type Found, resolve } from './resolve.ts'
+import { throughLinks } from './rules.ts'
+import type { Tree } from './tree.ts'
 
 export interface ContainerTree extends Tree {
+  close(): Promise<void>
   readonly container: Container
   /** Pid of init while it runs. */
   readonly init?: number
@@ -53,7 +57,7 @@ const runningTree = (home: Home, container: Container): ContainerTree => {
       // the kernel knows what may be written to
       readonly: false,
       enter: (fd) => fd,
-      close: () => closeSync(root),
+      close: async () => closeSync(root),
     }
   } catch (error) {
     closeSync(root)
@@ -77,29 +81,25 @@ const cloned = (fd: number, readonly: boolean): number => {
   }
 }
 
-const folderOf = (home: Home, { type, source }: MountRequest): string | undefined =>
-  source === undefined ? undefined : type === 'bind' ? source : type === 'volume' ? `${home.root}/volumes/${source}/_data` : undefined
-
-/** What is to be seen at the mount’s target; undefined where there is nothing yet. */
-const openMount = (home: Home, mount: MountRequest): number | undefined => {
-  const path = folderOf(home, mount)
-  if (path === undefined) return undefined
+/** What is to be seen at the mount’s target; undefined where nothing is before it starts. */
+const openMount = (mount: MountRequest, volumes: Volumes): number | undefined => {
+  const { type, source, subpath } = mount
+  if (source === undefined || (type !== 'bind' && type !== 'volume')) return undefined
   let fd: number
   try {
-    fd = openSync(path, O_PATH | O_CLOEXEC)
+    fd = openSync(type === 'bind' ? source : volumes(source), O_PATH | O_CLOEXEC)
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return undefined
     throw error
   }
-  if (mount.subpath === undefined) return fd
-  const volume: Tree = { ...hostTree(), name: `${mount.source}:` }
-  volume.close()
+  if (subpath === undefined) return fd
   try {
-    const found = resolve({ ...volume, root: fd }, mount.subpath, { follow: true })
-    if (found.fd === undefined) return undefined
-    const kept = duplicate(found.fd)
-    found.close()
-    return kept
+    const found = resolve({ name: `${source}:`, root: fd, enter: (at) => at, ids: SAME, readonly: false }, subpath, { follow: true })
+    try {
+      return found.fd === undefined ? undefined : duplicate(found.fd)
+    } finally {
+      found.close()
+    }
   } finally {
     closeSync(fd)
   }
@@ -110,20 +110,49 @@ const keyOf = (fd: number): string => {
   return `${dev} ${ino}`
 }
 
+/** The place that something is mounted on, made where it is missing, as a start does. */
+const mountPoint = (tree: Tree, target: string, isFolder: boolean): Found | undefined => {
+  const path = target.replace(/^\/+|\/+$/g, '')
+  const look = (): Found | undefined => {
+    try {
+      const found = resolve(tree, target, { follow: true })
+      if (found.fd !== undefined) return found
+      found.close()
+    } catch (error) {
+      if (!(error instanceof WherryError) || error.kind !== 'not-found') throw error
+    }
+    return undefined
+  }
+  const there = look()
+  if (there !== undefined) return there
+  const through = throughLinks(tree, '')
+  const placer = new Placer({ ...tree, readonly: false }, tree.root, {
+    ...{ owner: { uid: 0, gid: 0 }, exact: false, overwrite: false, devices: false, through, onSkip: () => {} },
+  })
+  try {
+    const mtime = BigInt(Date.now()) * 1_000_000n
+    const item = { path, mode: isFolder ? 0o755 : 0o644, uid: 0, gid: 0, mtime, size: 0, xattrs: new Map() }
+    placer.take({ ...item, type: isFolder ? 'directory' : 'file' })?.close()
+    placer.end()
+  } finally {
+    placer.close()
+  }
+  return look()
+}
+
 /** Those of volumes and folders of the machine; what else is mounted into a container is empty before it starts. */
-const openMounts = (home: Home, { config }: Container, tree: Tree, mounts: Map<string, number>): void => {
+const openMounts = ({ config }: Container, volumes: Volumes, tree: Tree, mounts: Map<string, number>): void => {
   // outer ones first: inner ones lie in them
   const wanted = config.request.mounts.toSorted((a, b) => a.target.length - b.target.length)
   for (const mount of wanted) {
-    const opened = openMount(home, mount)
+    const opened = openMount(mount, volumes)
     if (opened === undefined) continue
     try {
-      const found = resolve(tree, mount.target, { follow: true })
+      const found = mountPoint(tree, mount.target, statOf(opened).isDirectory())
       try {
-        // a place that is missing is made by the first start
-        if (found.fd !== undefined) mounts.set(keyOf(found.fd), cloned(opened, mount.readonly))
+        if (found?.fd !== undefined) mounts.set(keyOf(found.fd), cloned(opened, mount.readonly))
       } finally {
-        found.close()
+        found?.close()
       }
     } finally {
       closeSync(opened)
@@ -132,7 +161,7 @@ const openMounts = (home: Home, { config }: Container, tree: Tree, mounts: Map<s
 }
 
 const stoppedTree = async (home: Home, container: Container): Promise<ContainerTree> => {
-  const { config } = container
+  const { id, config } = container
   const root = await openRoot(home, config, undefined)
   const mounts = new Map<string, number>()
   const tree: ContainerTree = {
@@ -143,16 +172,17 @@ const stoppedTree = async (home: Home, container: Container): Promise<ContainerT
       closeSync(fd)
       return duplicate(mounted)
     },
-    close() {
+    async close() {
       for (const mounted of mounts.values()) closeSync(mounted)
       root.close()
+      await releaseVolumes(home, id)
     },
   }
   try {
-    openMounts(home, container, tree, mounts)
+    openMounts(container, await openVolumes(home, config, { fd: root.fd }), tree, mounts)
     return tree
   } catch (error) {
-    tree.close()
+    await tree.close()
     throw error
   }
 }
@@ -170,9 +200,12 @@ export const openContainerTree = async (home: Home, text: string, signal?: Abort
     kept = true
     return {
       ...tree,
-      close() {
-        tree.close()
-        unlock(held)
+      async close() {
+        try {
+          await tree.close()
+        } finally {
+          unlock(held)
+        }
       },
     }
   } finally {

@@ -141,7 +141,7 @@ const openTrees = async (home: Home, sides: readonly Side[], signal: AbortSignal
     for (const { side, id } of wanted) trees.set(side, await openContainerTree(home, id, signal))
     return trees
   } catch (error) {
-    for (const tree of trees.values()) tree.close()
+    for (const tree of trees.values()) await tree.close()
     throw error
   }
 }
@@ -160,6 +160,6 @@ export const copy = async (home: Home, from: Side, to: Side, options: CopyOption
     between(source, pathOf(from, options.cwd), place, options)
   } finally {
     host.close()
-    for (const tree of trees.values()) tree.close()
+    for (const tree of trees.values()) await tree.close()
   }
 }

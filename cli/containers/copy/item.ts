@@ -23,7 +23,7 @@ export interface Item {
 
 /** An item that can be read. */
 export interface SourceItem extends Item {
-  /** Of a file: a descriptor for reading, good until the next item is asked for. */
+  /** Of a file or folder: a descriptor for reading, good until the next item is asked for. */
   readonly fd?: number
 }
 

@@ -28,19 +28,24 @@ const nameOf = ({ path, type }: SourceItem): string => {
   return type === 'directory' ? `${name}/` : name
 }
 
+/** One entry with its content. */
+export const writeItem = async (item: SourceItem, output: Output): Promise<void> => {
+  const { type, mode, uid, gid, mtime, size, link, major, minor, xattrs } = item
+  const header = {
+    ...{ name: nameOf(item), type, mode, uid, gid, mtime, size, xattrs },
+    ...(link === undefined ? {} : { link }),
+    ...(major === undefined ? {} : { major, minor: minor ?? 0 }),
+  }
+  await output.append(encodeHeader(header))
+  if (type === 'file' && item.fd !== undefined) await writeContent(output, item.fd, size)
+}
+
 /** The archive is ended and committed; how many entries there are. */
 export const writeTar = async (items: Iterable<SourceItem>, output: Output, signal: AbortSignal): Promise<number> => {
   let entries = 0
   for (const item of items) {
     signal.throwIfAborted()
-    const { type, mode, uid, gid, mtime, size, link, major, minor, xattrs } = item
-    const header = {
-      ...{ name: nameOf(item), type, mode, uid, gid, mtime, size, xattrs },
-      ...(link === undefined ? {} : { link }),
-      ...(major === undefined ? {} : { major, minor: minor ?? 0 }),
-    }
-    await output.append(encodeHeader(header))
-    if (item.fd !== undefined) await writeContent(output, item.fd, size)
+    await writeItem(item, output)
     entries++
   }
   await output.append(END)

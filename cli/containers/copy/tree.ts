@@ -12,11 +12,11 @@ export interface Tree {
   readonly ids: Ids
   /** The root file system may not be written to; what is mounted into it may have its own rules. */
   readonly readonly: boolean
-  close(): void
+  close?(): void | Promise<void>
 }
 
 /** The machine’s files. */
-export const hostTree = (): Tree => {
+export const hostTree = (): Tree & { close(): void } => {
   const root = openSync('/', constants.O_RDONLY | constants.O_DIRECTORY)
   return { name: '', root, enter: (fd) => fd, ids: SAME, readonly: false, close: () => closeSync(root) }
 }

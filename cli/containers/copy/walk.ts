@@ -21,7 +21,7 @@ export const xattrsOf = (fd: number, path: string): ReadonlyMap<string, Uint8Arr
 export const majorOf = (device: bigint): number => Number(((device >> 32n) & 0xfffff000n) | ((device >> 8n) & 0xfffn))
 export const minorOf = (device: bigint): number => Number(((device >> 12n) & 0xffffff00n) | (device & 0xffn))
 
-const typeOf = (stat: BigIntStats): SourceItem['type'] | undefined => {
+export const typeOf = (stat: BigIntStats): SourceItem['type'] | undefined => {
   if (stat.isFile()) return 'file'
   if (stat.isDirectory()) return 'directory'
   if (stat.isSymbolicLink()) return 'symlink'
@@ -66,12 +66,14 @@ class Walk {
       const { uid, gid } = this.#tree.ids.inside({ uid: Number(stat.uid), gid: Number(stat.gid) })
       const base = { path, type, mode: Number(stat.mode & 0o7777n), uid, gid, mtime: stat.mtimeNs, size: 0 }
       const inode = `${stat.dev} ${stat.ino}`
-      const first = type !== 'directory' && stat.nlink > 1n ? this.#firstNames.get(inode) : undefined
+      // overlayfs links its whiteouts together: each of them says something of its own
+      const isLinked = type !== 'directory' && stat.nlink > 1n && (type !== 'character' || stat.rdev !== 0n)
+      const first = isLinked ? this.#firstNames.get(inode) : undefined
       if (first !== undefined) {
         yield { ...base, type: 'hardlink', link: first, xattrs: new Map() }
         return
       }
-      if (type !== 'directory' && stat.nlink > 1n) this.#firstNames.set(inode, path)
+      if (isLinked) this.#firstNames.set(inode, path)
       if (type === 'directory') content = openFolder(fd, path)
       else if (type === 'file') content = openFile(fd)
       yield {
@@ -80,7 +82,7 @@ class Walk {
         xattrs: content === undefined ? new Map() : xattrsOf(content, path),
         ...(type === 'symlink' ? { link: decodeBytes(calls.readLink(fd)) } : {}),
         ...(type === 'character' || type === 'block' ? { major: majorOf(stat.rdev), minor: minorOf(stat.rdev) } : {}),
-        ...(type === 'file' ? { fd: content! } : {}),
+        ...(content === undefined ? {} : { fd: content }),
       }
       if (type !== 'directory') return
       if (stat.dev !== outer && isPseudo(fd)) {
