@@ -55,6 +55,7 @@ const createInit = (home: Home, config: ContainerConfig, { root, spec, mountSour
       noNewKeyring: false,
       preserveFds: options.preserveFds ?? 0,
       mountSources,
+      reaper: request.init,
       ...(root.isMount ? { rootfs: root.fd } : {}),
     },
     {
@@ -118,10 +119,15 @@ export const startRun = async (home: Home, config: ContainerConfig, state: Conta
       writeRun(home, id, record)
     }
     await start(home.engine, id)
-    const { restartAt: _, finished: __, exitCode: ___, oomKilled: ____, error: _____, ...rest } = state
-    const started: ContainerState = { ...rest, phase: 'started', boot: bootId(), started: timeNow(), stoppedByUser: false }
+    const { restartAt: _, finished: __, exitCode: ___, oomKilled: ____, error: _____, health: ______, ...rest } = state
+    const health = config.process.health === undefined ? {} : { health: { status: 'starting', failures: 0, log: [] } as const }
+    const started: ContainerState = { ...rest, ...health, phase: 'started', boot: bootId(), started: timeNow(), stoppedByUser: false }
     writeState(home, config, started)
     writeRun(home, id, { ...record, phase: 'running', init: kept!.record.init! })
+    if (config.process.health !== undefined) {
+      const { startHealth } = await import('./health.ts')
+      await startHealth(home, config, started)
+    }
     emit(home, 'start', config)
     return { kept: kept!, state: started }
   } catch (error) {

@@ -227,6 +227,7 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
     noPivot: options.noPivot,
     hostProc: options.noPivot ? procMountPoints(spec.root.path) : [],
     newKeyring: !options.noNewKeyring,
+    reaper: options.reaper ?? false,
     mknod: has(own.effective, 'CAP_MKNOD') && !newUser && !joinsUser && inInitialUserNamespace(),
     attach: entrance === undefined,
     runtimeHooks: spec.hooks?.prestart !== undefined || spec.hooks?.createRuntime !== undefined,

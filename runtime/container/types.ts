@@ -75,6 +75,8 @@ export interface CreateOptions {
   readonly pidfdSocket?: string
   readonly noPivot: boolean
   readonly noNewKeyring: boolean
+  /** The first process is a program of ours that passes signals on and reaps what is left over; the container's process is its child. */
+  readonly reaper?: boolean
   /** How many descriptors from 3 on are sockets that the container is told of, sd_listen_fds(3). */
   readonly listenFds?: number
   /** How many descriptors after those the container inherits besides 0–2. */

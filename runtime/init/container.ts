@@ -20,6 +20,7 @@ import { emitMounts } from './mounts.ts'
 import { emitMaskedPaths, emitReadonlyPaths } from './paths.ts'
 import type { ContainerPlan, Emit } from './plan.ts'
 import { makeInRoot, relative } from './resolve.ts'
+import { emitReaper } from './reaper.ts'
 import { emitPivot, emitReadonlyRoot, emitRoot, emitRootPropagation } from './root.ts'
 import { emitSource, entersUserNamespace, isBind, parsedMounts } from './sources.ts'
 import { setAttributes } from './set-attributes.ts'
@@ -149,6 +150,7 @@ const emitProcess = (emit: Emit<ContainerPlan>, slave: Cell | undefined, proc: C
       state,
       () => emitSeccomp(emit, { listen: false }),
     )
+  if (plan.reaper) emitReaper(emit)
   const handOver = listener === undefined ? () => {} : emitListener(emit, listener.text, listener.length)
   emitSeccomp(emit, { listen: true })
   handOver()

@@ -138,6 +138,8 @@ export interface ContainerPlan extends ProcessPlan {
   /** Mount points of the host's procfs and sysfs, which without pivot_root stay in the mount namespace and have to go. */
   readonly hostProc: readonly string[]
   readonly newKeyring: boolean
+  /** The first process passes signals on and reaps; the process is its child. */
+  readonly reaper: boolean
   /** Device nodes can be made; else they are bound from the host. */
   readonly mknod: boolean
   /** The parent puts init into its cgroup: systemd does. */
