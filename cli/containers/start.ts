@@ -55,7 +55,6 @@ const createInit = (home: Home, config: ContainerConfig, { root, spec, mountSour
       noNewKeyring: false,
       preserveFds: options.preserveFds ?? 0,
       mountSources,
-      reaper: request.init,
       ...(root.isMount ? { rootfs: root.fd } : {}),
     },
     {
