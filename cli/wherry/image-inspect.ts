@@ -33,7 +33,7 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const mapOf = (value: unknown): Value => (isObject(value) ? new Map(Object.entries(value)) : value)
 
 /** What Go has as maps may be asked for any key. */
-const forTemplate = (image: ImageInspect): Value => {
+export const forTemplate = (image: ImageInspect): Value => {
   const config: Record<string, unknown> = { ...Object.fromEntries(CONFIG_FIELDS.map((name) => [name, undefined])), ...image.Config }
   for (const name of ['Labels', 'ExposedPorts', 'Volumes']) config[name] = mapOf(config[name])
   return {

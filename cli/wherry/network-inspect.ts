@@ -32,7 +32,7 @@ const endpointOf = (home: Home, { container, network, interface: name, mac, addr
 }
 
 /** docker's fields. */
-const inspected = (home: Home, network: ListedNetwork) => {
+export const inspected = (home: Home, network: ListedNetwork) => {
   const { id, name, driver, created, ipv4, ipv6, internal, labels, subnets, options } = network
   const inside = endpoints(home).filter((one) => one.network === name)
   return {
@@ -68,7 +68,7 @@ type Inspected = ReturnType<typeof inspected>
 const mapOf = (value: Readonly<Record<string, Value>>): Value => new Map(Object.entries(value))
 
 /** What Go has as maps may be asked for any key. */
-const forTemplate = (network: Inspected): Value => ({
+export const forTemplate = (network: Inspected): Value => ({
   ...network,
   Containers: mapOf(network.Containers),
   Options: mapOf(network.Options),

@@ -10,7 +10,7 @@ import { inspectedVolume } from './volume-facts.ts'
 type Inspected = ReturnType<typeof inspectedVolume>
 
 /** What Go has as maps may be asked for any key. */
-const forTemplate = (volume: Inspected) => ({
+export const forTemplate = (volume: Inspected) => ({
   ...volume,
   Labels: new Map(Object.entries(volume.Labels)),
   Options: new Map(Object.entries(volume.Options)),
