@@ -86,7 +86,7 @@ const capabilitiesOf = (mask: string | undefined): string[] => capabilityNames(B
 const SECCOMP = ['disabled', 'strict', 'filter']
 
 /** Octal escapes of proc_pid_mountinfo(5). */
-const unescape = (text: string): string =>
+const unescaped = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 
 const mountsOf = (pid: number) =>
@@ -99,10 +99,10 @@ const mountsOf = (pid: number) =>
       const [type = '', source = '', superOptions = ''] = after.split(' ')
       const propagation = optional.map((word) => word.replace(/:.*/, '')).join(',')
       return {
-        Target: unescape(target),
+        Target: unescaped(target),
         Type: type,
-        Source: unescape(source),
-        Root: unescape(root),
+        Source: unescaped(source),
+        Root: unescaped(root),
         Options: options,
         SuperOptions: superOptions,
         Propagation: propagation === '' ? 'private' : propagation,
