@@ -134,7 +134,8 @@ const imageOf = ({ name: image, id, digest, layers }: BaseImage): ContainerImage
   layers: layers.map(({ key }) => key),
 })
 
-const configOf = (request: ContainerRequest, { image, mounted }: Bases, id: string): ContainerConfig => {
+/** What the container would be; nothing is made. Its name is empty where the user gave none. */
+export const configOf = (request: ContainerRequest, { image, mounted }: Bases, id: string): ContainerConfig => {
   const { process, applied } = resolveProcess(request, image?.config.config, id, hostName)
   const { mounts, anonymous } = nameVolumes(request.mounts, process.volumes)
   return {

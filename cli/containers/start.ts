@@ -55,6 +55,7 @@ const createInit = (home: Home, config: ContainerConfig, { root, spec, mountSour
       noNewKeyring: false,
       preserveFds: options.preserveFds ?? 0,
       mountSources,
+      reaper: request.init,
       ...(root.isMount ? { rootfs: root.fd } : {}),
     },
     {

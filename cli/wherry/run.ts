@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import type { Kept } from '../../runtime/container/kept.ts'
 import { writePidFile } from '../../runtime/container/pid-file.ts'
 import type { ContainerConfig } from '../containers/config.ts'
@@ -8,6 +9,7 @@ import { readRunOptions, RUN_FLAGS, type RunOptions } from '../containers/flags/
 import type { Home } from '../containers/home.ts'
 import type { ContainerRequest } from '../containers/request.ts'
 import { print } from '../support/output.ts'
+import { UsageError } from '../support/parse.ts'
 import { openHome } from './containers.ts'
 import { type Context, defineCommand } from './context.ts'
 import { DETACH_KEYS, parseDetachKeys } from './foreground/detach-keys.ts'
@@ -70,6 +72,21 @@ const foreground = async (run: Run): Promise<number> => {
   }
 }
 
+/** The first argument is the file that --explain=elf writes. */
+const explain = async (
+  context: Context,
+  home: Home,
+  file: string | undefined,
+  request: ContainerRequest,
+  options: RunOptions,
+): Promise<number> => {
+  const { explainContainer } = await import('../containers/explain.ts')
+  const { text, elf } = await explainContainer(home, request, await basesFor(context, request, options), options.preserveFds)
+  if (file === undefined) print(text)
+  else writeFileSync(file, elf, { mode: 0o755 })
+  return 0
+}
+
 const run = async (context: Context, home: Home, request: ContainerRequest, options: RunOptions): Promise<number> => {
   const bases = await basesFor(context, request, options)
   const file = openIdFile(options.cidfile)
@@ -97,7 +114,11 @@ ended it. With --detach the container is left to itself and its id is printed.`,
   async run({ flags, args, context }) {
     const home = await openHome(context)
     const options = readRunOptions(flags, process.cwd())
-    const request = readRequest(flags, args, surroundingsOf(context, home))
+    const file = options.explain === 'elf' ? args[0] : undefined
+    if (options.explain === 'elf' && file === undefined)
+      throw new UsageError('--explain=elf needs a file, and then the image: --explain=elf FILE IMAGE')
+    const request = readRequest(flags, file === undefined ? args : args.slice(1), surroundingsOf(context, home))
+    if (options.explain !== undefined) return explain(context, home, file, request, options)
     return exitStatusOf(context, () => run(context, home, request, options))
   },
 })

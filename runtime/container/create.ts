@@ -374,7 +374,11 @@ const newRecord = async ({ id }: CreateOptions, { bundle, spec }: Bundle, cgroup
 })
 
 /** The plan that `create` would compile, for `explain`; engine.root is a folder that is thrown away. */
-export const planOf = async (engine: Engine, options: CreateOptions): Promise<ContainerPlan> => {
+export const planOf = async (
+  engine: Engine,
+  options: CreateOptions,
+  streams: Pick<Starter, 'streams' | 'terminal'> = CHILD,
+): Promise<ContainerPlan> => {
   const bundle = loadBundle(options.bundle, { warn: engine.warn })
   const held = new Held({ real: false })
   const channel = new Channel()
@@ -383,7 +387,7 @@ export const planOf = async (engine: Engine, options: CreateOptions): Promise<Co
   try {
     const cgroup = await cgroupOf(engine, options, bundle.spec)
     return await makePlan(
-      { engine, options, bundle, store, cgroup, held, starter: CHILD },
+      { engine, options, bundle, store, cgroup, held, starter: { ...CHILD, ...streams } },
       inheritedDescriptors((options.listenFds ?? 0) + options.preserveFds),
       channel,
       held.keep(makePage()),

@@ -21,6 +21,8 @@ export interface Gathering {
   volume(name: string): string
   /** Folders of an image's layers, the lowest first. */
   image(name: string): readonly string[]
+  /** False: nothing will be started, so nothing is made. */
+  readonly make: boolean
 }
 
 export interface Gathered {
@@ -40,6 +42,7 @@ export const gatherFacts = async (home: Home, config: ContainerConfig, gathering
   const opened = await openSources(request.mounts, request.ipc.mode === 'container' ? inits.get(request.ipc.container!) : undefined, {
     volume: gathering.volume,
     image: gathering.image,
+    make: gathering.make,
     ...(mappings === undefined ? {} : { mappings }),
     folder: placesOf(home, config.id).run,
   })

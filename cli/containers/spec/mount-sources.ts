@@ -1,5 +1,5 @@
 /** What is behind the mounts that a container wants: paths of the machine, volumes, images. Looked at now, and opened where strangers could change it. */
-import { closeSync, constants, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
 import { tryOpenInRoot } from '../../../image/apply/in-root.ts'
 import type { Mappings } from '../../../runtime/container/idmap.ts'
 import { followInRoot } from '../../../runtime/container/follow.ts'
@@ -22,6 +22,8 @@ export interface SourceOptions {
   image(name: string): readonly string[]
   /** Of the container's user namespace. */
   readonly mappings?: Mappings
+  /** False: nothing will be started. What is missing and would be made is a mount whose descriptor is negative. */
+  readonly make: boolean
   /** For programs that are needed for a moment. */
   readonly folder: string
 }
@@ -80,8 +82,10 @@ const checkPropagation = (mount: MountRequest, path: string): void => {
     )
 }
 
+const NOWHERE: MountSource = { kind: 'mount', fd: -1 }
+
 /** A source of -v that is missing is made, as in docker; one of --mount is a mistake. */
-const hostSource = (mount: MountRequest): string => {
+const hostSource = (mount: MountRequest, make: boolean): MountSource => {
   const path = mount.source!
   try {
     statSync(path)
@@ -93,10 +97,11 @@ const hostSource = (mount: MountRequest): string => {
         'not-found',
         `mount ${path} on ${mount.target}: the source does not exist: make it, or use --volume, which does`,
       )
+    if (!make) return NOWHERE
     mkdirSync(path, { recursive: true })
   }
   checkPropagation(mount, path)
-  return path
+  return { kind: 'path', path }
 }
 
 const imageSource = async (mount: MountRequest, { image, mappings, folder }: SourceOptions): Promise<number> => {
@@ -111,13 +116,14 @@ const imageSource = async (mount: MountRequest, { image, mappings, folder }: Sou
 
 const sourceOf = async (mount: MountRequest, options: SourceOptions): Promise<MountSource> => {
   if (mount.type === 'image') return { kind: 'mount', fd: await imageSource(mount, options) }
-  if (mount.type === 'bind') return { kind: 'path', path: hostSource(mount) }
+  if (mount.type === 'bind') return hostSource(mount, options.make)
   const path = options.volume(mount.source!)
+  if (!options.make && !existsSync(path)) return NOWHERE
   return mount.subpath === undefined ? { kind: 'path', path } : { kind: 'mount', fd: openBelow(mount, path, mount.subpath) }
 }
 
 const closeSources = (sources: Iterable<MountSource>): void => {
-  for (const source of sources) if (source.kind === 'mount') closeSync(source.fd)
+  for (const source of sources) if (source.kind === 'mount' && source.fd >= 0) closeSync(source.fd)
 }
 
 export interface OpenSources {

@@ -22,6 +22,8 @@ export interface PrepareOptions extends Pick<Gathering, 'hostname' | 'image'> {
   volumes(root: FreshRoot): Promise<Gathering['volume']>
   /** Makes the files that stand for the image's. @param owner ids of the machine that root of the container has */
   files(owner: { readonly uid: number; readonly gid: number } | undefined): Promise<Gathering['files']>
+  /** In the place of the container's own; only looked at. */
+  readonly root?: (mappings: Mappings | undefined) => Promise<Root>
 }
 
 export interface Prepared extends BuiltSpec {
@@ -56,11 +58,12 @@ const asOwner = (owner: ReturnType<typeof ownerOf>, work: () => void): void => {
 export const prepareRun = async (home: Home, config: ContainerConfig, options: PrepareOptions): Promise<Prepared> => {
   const { request, process } = config
   const mappings = await userMappings(home, config)
-  const root = await openRoot(home, config, mappings)
+  const root = await (options.root?.(mappings) ?? openRoot(home, config, mappings))
   try {
     const user = resolveUser(root.fd, process.user, { groups: request.groups })
     // of a folder that is the user's nothing is changed before the container does it
-    if (process.cwd !== '/' && root.isMount) asOwner(ownerOf(mappings), () => makeWorkingFolder(root.fd, process.cwd))
+    if (process.cwd !== '/' && root.isMount && options.root === undefined)
+      asOwner(ownerOf(mappings), () => makeWorkingFolder(root.fd, process.cwd))
     const volume = await options.volumes({ fd: root.fd, ...(mappings === undefined ? {} : { mappings }) })
     const gathered = await gatherFacts(home, config, {
       rootfs: request.rootfs ?? placesOf(home, config.id).rootfs,
@@ -70,6 +73,7 @@ export const prepareRun = async (home: Home, config: ContainerConfig, options: P
       files: await options.files(ownerOf(mappings)),
       volume,
       image: options.image,
+      make: options.root === undefined,
     })
     try {
       return {
