@@ -1,5 +1,5 @@
 /** Other processes in a container that runs: attended by this process, left to themselves, or on a terminal of their own. */
-import { closeSync, fchownSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, fchownSync, mkdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { exec } from '../../runtime/container/exec.ts'
 import { execKept } from '../../runtime/container/kept.ts'
 import { childWith } from '../../runtime/container/launch.ts'
@@ -21,8 +21,10 @@ const KILLED = 128
 
 const optionsFor = (id: string, process: Process) => ({ id, process, preserveFds: 0, cgroups: {}, ignorePaused: false })
 
-/** The host's id for an id of the container's user namespace; undefined where it has none. */
+/** Our id for an id of the container’s user namespace; undefined where it has none, or is ours. */
 const hostId = (pid: number, uid: number): number | undefined => {
+  // to whoever is in it the map speaks of the namespace above
+  if (readlinkSync(`/proc/${pid}/ns/user`) === readlinkSync('/proc/self/ns/user')) return undefined
   for (const line of readFileSync(`/proc/${pid}/uid_map`, 'utf8').split('\n')) {
     const [inside, outside, length] = line.trim().split(/\s+/).map(Number)
     if (length !== undefined && uid >= inside! && uid < inside! + length) return uid - inside! + outside!

@@ -48,8 +48,17 @@ export const homeOf = (context: Context): Home => ({
   debug: (message) => context.log.debug(message),
 })
 
-/** For whatever changes containers: as root, of the machine or of a user namespace, which is entered. */
-export const openHome = async (context: Context): Promise<Home> => {
+/**
+ * For whatever changes containers: as root, of the machine or of a user namespace, which is entered.
+ * @param operands containers whose processes it has to do with: all operands of the command, and all of them containers
+ */
+export const openHome = async (context: Context, operands: readonly string[] = []): Promise<Home> => {
+  if (process.geteuid!() !== 0 && operands.length > 0) {
+    const { initOf, runForEach } = await import('./rootless.ts')
+    const inits = operands.map((text) => initOf(homeOf(context), text))
+    if (operands.length > 1 && inits.some((pid) => pid !== undefined)) process.exit(await runForEach(context.launch, operands))
+    await context.enter(inits[0])
+  }
   await context.enter()
   return homeOf(context)
 }

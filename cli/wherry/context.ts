@@ -23,8 +23,11 @@ export interface Context {
   readonly verbs: Verbs
   /** Of who runs this, by the ids of the machine: 0 is root there, and not of a namespace of ours. */
   readonly uid: number
-  /** Makes this process root of a user namespace if it is not root: it begins again there, and this call does not return. */
-  enter(): Promise<void>
+  /**
+   * Makes this process root of a user namespace if it is not root: it begins again there, and this call does not return.
+   * @param join a process whose user namespace it is to be; absent: a new one
+   */
+  enter(join?: number): Promise<void>
 }
 
 /** Checks a verb’s definition and keeps the types of its flags for `run`. */

@@ -70,10 +70,10 @@ const contextOf = ({ name, launch, settings, log, interrupt, verbs, uid }: Surro
       return interrupt.signal
     },
     verbs,
-    async enter() {
+    async enter(join) {
       if (process.geteuid!() === 0) return
       const { enterNamespace } = await import('./rootless.ts')
-      await enterNamespace(name, launch, this.runRoot)
+      await enterNamespace(name, launch, this.runRoot, join)
     },
   }
 }

@@ -162,7 +162,7 @@ With --tty it has a terminal; one can leave it by the detach keys, and it goes o
     parseDetachKeys(keys)
     const env = readEnvironment(flags, { cwd: process.cwd(), env: process.env })
     const request = requestOf(flags, env, command)
-    const home = await openHome(context)
+    const home = await openHome(context, [text!])
     const container = await tidy(home, text!)
     const status = await requireUp(home, container)
     if (status === 'paused') {

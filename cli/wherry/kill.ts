@@ -16,7 +16,7 @@ export const command = defineCommand({
   flags: { signal: { type: 'string', short: 's', value: 'SIGNAL', help: 'the signal (default: SIGKILL)' } },
   async run({ flags, args, context }) {
     const signal = signalOf(flags.signal ?? 'SIGKILL')
-    const home = await openHome(context)
+    const home = await openHome(context, args)
     return forEach(context.name, args, async (text) => {
       await kill(home, text, signal)
       print(`${text}\n`)

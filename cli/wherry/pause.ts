@@ -14,7 +14,7 @@ export const command = defineCommand({
   description: 'The processes of a paused container stay where they are, and get no time of any CPU: the cgroup freezer.',
   flags: {},
   async run({ args, context }) {
-    const home = await openHome(context)
+    const home = await openHome(context, args)
     return forEach(context.name, args, async (text) => {
       await pause(home, text)
       print(`${text}\n`)

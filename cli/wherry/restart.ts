@@ -15,7 +15,7 @@ export const command = defineCommand({
   description: 'Stops each container as `stop` does, and starts it. One that does not run is started.',
   flags: STOP_FLAGS,
   async run({ flags, args, context }) {
-    const home = await openHome(context)
+    const home = await openHome(context, args)
     const { time, signal } = flags
     const options = { ...(time === undefined ? {} : { timeout: time }), ...(signal === undefined ? {} : { signal: signalOf(signal) }) }
     return forEach(context.name, args, async (text) => {

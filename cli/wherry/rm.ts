@@ -18,7 +18,7 @@ export const command = defineCommand({
     volumes: { type: 'boolean', short: 'v', help: 'also the volumes that were made for them and have no name' },
   },
   async run({ flags, args, context }) {
-    const home = await openHome(context)
+    const home = await openHome(context, args)
     const options = { force: flags.force ?? false, volumes: flags.volumes ?? false }
     return forEach(context.name, args, async (text) => {
       if ((await remove(home, text, options)) !== undefined) print(`${text}\n`)

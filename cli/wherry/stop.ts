@@ -16,7 +16,7 @@ export const command = defineCommand({
 policy leaves it alone afterwards. One that does not run is no error.`,
   flags: STOP_FLAGS,
   async run({ flags, args, context }) {
-    const home = await openHome(context)
+    const home = await openHome(context, args)
     const { time, signal } = flags
     const options = { ...(time === undefined ? {} : { timeout: time }), ...(signal === undefined ? {} : { signal: signalOf(signal) }) }
     return forEach(context.name, args, async (text) => {

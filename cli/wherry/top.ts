@@ -58,7 +58,7 @@ are -ef (default), aux, and -o with columns: ${COLUMN_NAMES.join(', ')}.`,
   leading: true,
   async run({ args: [text, ...options], context }) {
     const columns = parseOptions(options)
-    const home = await openHome(context)
+    const home = await openHome(context, [text!])
     const container = await tidy(home, text!)
     await requireUp(home, container)
     const pids = await ps(home.engine, container.id)

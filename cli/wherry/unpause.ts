@@ -14,7 +14,7 @@ export const command = defineCommand({
   description: 'Lets the processes of paused containers go on.',
   flags: {},
   async run({ args, context }) {
-    const home = await openHome(context)
+    const home = await openHome(context, args)
     return forEach(context.name, args, async (text) => {
       await unpause(home, text)
       print(`${text}\n`)
