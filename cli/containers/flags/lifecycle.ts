@@ -4,7 +4,7 @@ import { LOG_DEFAULTS } from '../../../runtime/keeper/options.ts'
 import type { Flags, Values } from '../../support/flags.ts'
 import { UsageError } from '../../support/parse.ts'
 import type { ContainerRequest, HealthRequest, LogRequest, RestartPolicy } from '../request.ts'
-import { bad, conflict, halves, line, sizeText, within } from './bad.ts'
+import { bad, conflict, halves, line, sizeText, within, withoutNul } from './bad.ts'
 
 export const RESTART_FLAG = {
   restart: { type: 'string', value: 'POLICY', help: 'when to start it again: no (default), on-failure[:MOST], always or unless-stopped' },
@@ -85,9 +85,7 @@ export const readHealth = (flags: LifecycleFlags): HealthRequest => {
   if (flags['health-cmd'] === '') throw bad('health-cmd', '', 'is empty: give a command, or --no-healthcheck')
   return {
     disabled: none,
-    ...(flags['health-cmd'] === undefined || none
-      ? {}
-      : { command: line('health-cmd', flags['health-cmd'].replaceAll(/[\n\t]/g, ' ')) && flags['health-cmd'] }),
+    ...(flags['health-cmd'] === undefined || none ? {} : { command: withoutNul('health-cmd', flags['health-cmd']) }),
     ...(interval === undefined ? {} : { interval }),
     ...(timeout === undefined ? {} : { timeout }),
     ...(startPeriod === undefined ? {} : { startPeriod }),

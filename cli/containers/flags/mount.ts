@@ -67,10 +67,6 @@ class Fields {
     return bad(FLAG, this.text, problem)
   }
 
-  has(name: string): boolean {
-    return this.#fields.some((field) => field.name === name)
-  }
-
   value(name: string): string | undefined {
     const field = this.#fields.find((one) => one.name === name)
     if (field !== undefined && (field.value === undefined || field.value === '')) throw this.wrong(`has ${name} without a value`)
@@ -193,7 +189,6 @@ const volume = (fields: Fields, at: string): MountRequest => {
 }
 
 const tmpfs = (fields: Fields, at: string): MountRequest => {
-  if (fields.has('source')) throw fields.wrong('has a source, which a tmpfs has not')
   const given = [...fields.values('option'), ...fields.values('tmpfs-opt')].flatMap((value) => value.split(','))
   const size = fields.value('size')
   const mode = fields.value('mode')

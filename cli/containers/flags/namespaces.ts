@@ -38,7 +38,12 @@ export const readNamespace = (
 ): NamespaceRequest => {
   if (text === undefined || text === '') return { mode: 'private' }
   const joins = flag !== 'cgroupns'
-  if (joins && text.startsWith('container:')) return { mode: 'container', container: container(text.slice('container:'.length)).id }
+  if (joins && text.startsWith('container:')) {
+    const { id, request } = container(text.slice('container:'.length))
+    if (flag === 'ipc' && request.ipc.mode !== 'shareable')
+      throw bad(flag, text, 'names a container that does not share it: make that one with --ipc shareable')
+    return { mode: 'container', container: id }
+  }
   const mode = MODES[flag].find((one) => one === text)
   if (mode === undefined) throw bad(flag, text, `is none of ${[...MODES[flag], ...(joins ? ['container:NAME'] : [])].join(', ')}`)
   return { mode }

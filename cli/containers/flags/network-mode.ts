@@ -58,6 +58,8 @@ const networkOf = (text: string): Endpoint => {
     return checked(text, endpoint(text, docker[1]!, rest.join(',')))
   }
   const [name, options = ''] = halves(text, ':')
+  const unknown = UNKNOWN[name]
+  if (unknown !== undefined) throw bad('network', text, unknown)
   return checked(text, endpoint(text, name, options))
 }
 
@@ -68,8 +70,6 @@ const UNKNOWN: Readonly<Record<string, string>> = {
 }
 
 const checked = (text: string, found: Endpoint): Endpoint => {
-  const unknown = UNKNOWN[found.name]
-  if (unknown !== undefined) throw bad('network', text, unknown)
   if (!NAME.test(found.name))
     throw bad(
       'network',

@@ -42,7 +42,8 @@ export const readUser = (text: string | undefined): string | undefined => {
 const entrypoint = (text: string): readonly string[] => {
   withoutNul('entrypoint', text)
   if (text === '') return []
-  if (!text.startsWith('[')) return [text]
+  // test(1) is called so too
+  if (!text.startsWith('[') || text === '[') return [text]
   let parsed: unknown
   try {
     parsed = JSON.parse(text)
