@@ -30,7 +30,7 @@ const DOORS = {
   },
   wherry: {
     sources: 'cli/wherry',
-    verbs: ['images', 'pull', 'run'],
+    verbs: ['exec', 'images', 'pull', 'run'],
     valued: ['root', 'run-root', 'log-level', 'log-format', 'config'],
     workers: { 'layer-worker': 'image/layer/worker.ts' },
   },

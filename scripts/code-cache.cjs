@@ -117,20 +117,25 @@ const WHERRY_TRAINING = {
   images: ['images', '--filter', 'dangling=false'],
   pull: ['pull', '--help'],
   run: ['run', '--rm', '--network', 'none', 'training', '/exit'],
+  exec: ['exec', 'training', '/exit'],
 }
 
-/** An image with the program that ends at once: a tar archive of one file, tar(5). */
-const makeArchive = (folder) => {
-  const file = elf(EXIT)
+/** A file of a tar archive, tar(5). */
+const tarEntry = (name, file) => {
   const header = Buffer.alloc(512)
-  header.write('exit', 0)
+  header.write(name, 0)
   header.write('0000755\0' + '0000000\0'.repeat(2) + file.length.toString(8).padStart(11, '0') + '\0' + '00000000000\0', 100)
   header.write('        0', 148)
   header.write('ustar\x0000', 257)
   const sum = header.reduce((total, byte) => total + byte, 0)
   header.write(sum.toString(8).padStart(6, '0') + '\0 ', 148)
-  const archive = join(folder, 'exit.tar')
-  writeFileSync(archive, Buffer.concat([header, file, Buffer.alloc((512 - (file.length % 512)) + 1024)]))
+  return Buffer.concat([header, file, Buffer.alloc(512 - (file.length % 512))])
+}
+
+/** An image with a program that ends at once and one that does not end. */
+const makeArchive = (folder) => {
+  const archive = join(folder, 'image.tar')
+  writeFileSync(archive, Buffer.concat([tarEntry('exit', elf(EXIT)), tarEntry('pause', elf(PAUSE)), Buffer.alloc(1024)]))
   return archive
 }
 
@@ -140,12 +145,14 @@ const trainWherry = async (program, verb) => {
   const sources = join(__dirname, '..', 'cli', 'wherry', 'main.ts')
   const command = (...argv) => execFileSync(process.execPath, [sources, ...global, ...argv], { stdio: ['ignore', 'ignore', 'pipe'], timeout: 60_000 })
   try {
-    if (verb === 'run') command('import', makeArchive(folder), 'training')
+    if (verb === 'run' || verb === 'exec') command('import', makeArchive(folder), 'training')
+    if (verb === 'exec') command('run', '--detach', '--name', 'training', '--network', 'none', 'training', '/pause')
     const status = await program.run([...global, ...WHERRY_TRAINING[verb]], launch)
     if (status !== 0) process.stderr.write(`${verb}: its code cache is not trained\n`)
   } catch (error) {
     process.stderr.write(`${verb}: its code cache is not trained: ${error.message}\n`)
   } finally {
+    if (verb === 'exec') command('rm', '--force', 'training')
     rmSync(folder, { recursive: true, force: true })
   }
 }

@@ -22,7 +22,7 @@ export interface ExecRequest {
   readonly privileged: boolean
 }
 
-/** Throws `failed-precondition` for a container that has no init. */
+/** Throws `failed-precondition` for a container that has no processes, or none that go on. */
 export const engineRecord = (
   home: Home,
   { id, config: { name } }: Container,

@@ -1,25 +1,19 @@
-/** Other processes in a container that runs: attended by this process, left to themselves, or on a terminal of their own. */
-import { closeSync, fchownSync, mkdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+/** Other processes in a container that runs: attended by this process, or left to themselves. Those on a terminal: exec-terminal.ts. */
+import { closeSync, fchownSync, readFileSync, readlinkSync } from 'node:fs'
 import { exec } from '../../runtime/container/exec.ts'
-import { execKept } from '../../runtime/container/kept.ts'
 import { childWith } from '../../runtime/container/launch.ts'
-import type { Keeper } from '../../runtime/keeper/keeper.ts'
-import type { KeeperFolders } from '../../runtime/keeper/wait.ts'
 import type { Process } from '../../runtime/spec/types.ts'
 import { syscall } from '../../runtime/sys/syscall.ts'
 import { wexitstatus, wifexited, wtermsig } from '../../runtime/sys/abi/wait.ts'
 import { emit } from './events.ts'
 import { engineRecord, execProcess, type ExecRequest } from './exec-process.ts'
 import { makePipe, type Output, type Pipe, pumpStreams } from './exec-pump.ts'
-import { type Home, placesOf } from './home.ts'
-import { randomBytes } from './ids.ts'
+import type { Home } from './home.ts'
 import type { Container } from './store.ts'
 
-/** Of a terminal's session: what nobody has looked at yet. */
-const LOG = { limit: 256 * 1024, slots: 2, consumed: false }
 const KILLED = 128
 
-const optionsFor = (id: string, process: Process) => ({ id, process, preserveFds: 0, cgroups: {}, ignorePaused: false })
+export const optionsFor = (id: string, process: Process) => ({ id, process, preserveFds: 0, cgroups: {}, ignorePaused: false })
 
 /** Our id for an id of the container’s user namespace; undefined where it has none, or is ours. */
 const hostId = (pid: number, uid: number): number | undefined => {
@@ -54,7 +48,8 @@ const exitCode = (pid: number): number => {
   return wifexited(status) ? wexitstatus(status) : KILLED + wtermsig(status)
 }
 
-const said = (container: Container, command: readonly string[], home: Home): void =>
+/** To be called when it is executed. */
+export const emitStart = (container: Container, command: readonly string[], home: Home): void =>
   emit(home, `exec_start: ${command.join(' ').slice(0, 256)}`, container.config)
 
 /** Runs it as a child of this process; resolves to its exit status when all that it wrote has been taken. Throws SyscallError where it cannot be executed. */
@@ -75,7 +70,7 @@ export const execAttended = async (home: Home, container: Container, request: Ex
   } finally {
     for (const fd of theirs) closeSync(fd)
   }
-  said(container, request.command, home)
+  emitStart(container, request.command, home)
   const pidfd = syscall('pidfd_open', [pid, 0])
   try {
     streams.started?.(pid)
@@ -98,49 +93,5 @@ export const execAttended = async (home: Home, container: Container, request: Ex
 /** Runs it and leaves: nobody sees its output or its end. */
 export const execDetached = async (home: Home, container: Container, request: ExecRequest): Promise<void> => {
   await exec(home.engine, optionsFor(container.id, execProcess(home, container, request)), childWith([]))
-  said(container, request.command, home)
-}
-
-export interface Session {
-  readonly keeper: Keeper
-  readonly folders: KeeperFolders
-  /** After its end, by whoever has acknowledged that. */
-  remove(): void
-}
-
-/** The folder of a session, which goes with the run of its container too. */
-const sessionFolder = (home: Home, id: string, session: string): string => `${placesOf(home, id).run}/exec/${session}`
-
-/** What the keeper runs at the end of a session that nobody attends. */
-export const cleanUpSession = (home: Home, id: string, session: string): void => {
-  if (/^[0-9a-f]{16}$/.test(session)) rmSync(sessionFolder(home, id, session), { recursive: true, force: true })
-}
-
-/**
- * Runs it on a terminal, kept by a keeper of its own: it goes on when this process leaves. `ready` is called before its process is
- * executed. Throws SyscallError where that fails; then nothing is left.
- */
-export const execOnTerminal = async (
-  home: Home,
-  container: Container,
-  request: ExecRequest,
-  ready?: (session: Session) => Promise<void>,
-): Promise<Session> => {
-  const described = execProcess(home, container, request)
-  const { id } = container
-  const name = randomBytes(8).toString('hex')
-  const folder = sessionFolder(home, id, name)
-  const folders = { run: `${folder}/keeper`, spool: `${folder}/spool` }
-  const remove = (): void => rmSync(folder, { recursive: true, force: true })
-  for (const path of [folders.run, folders.spool]) mkdirSync(path, { recursive: true, mode: 0o700 })
-  try {
-    const { path, argv, env } = home.self(['container', 'exec-cleanup', id, name])
-    const kept = { ...folders, log: LOG, durable: false, stdin: 'none', terminal: true, cleanup: { path, argv, env } } as const
-    const keeper = await execKept(home.engine, optionsFor(id, described), kept, async (made) => ready?.({ keeper: made, folders, remove }))
-    said(container, request.command, home)
-    return { keeper, folders, remove }
-  } catch (error) {
-    remove()
-    throw error
-  }
+  emitStart(container, request.command, home)
 }

@@ -1,4 +1,4 @@
-import { cleanUpSession } from '../containers/exec.ts'
+import { cleanUpSession } from '../containers/exec-terminal.ts'
 import { openHome } from './containers.ts'
 import { defineCommand } from './context.ts'
 

@@ -4,13 +4,13 @@ import { POLLOUT } from '../../runtime/sys/abi/poll.ts'
 import { isErrno, SyscallError } from '../../runtime/sys/error.ts'
 import { pollAll } from '../../runtime/sys/poll.ts'
 import { WherryError } from '../../runtime/errors.ts'
-import { execAttended, execDetached, execOnTerminal, type Session } from '../containers/exec.ts'
+import { execAttended, execDetached } from '../containers/exec.ts'
+import type { Session } from '../containers/exec-terminal.ts'
 import type { ExecRequest } from '../containers/exec-process.ts'
 import { ENV_FLAGS, readEnvironment } from '../containers/flags/environment.ts'
 import type { Home } from '../containers/home.ts'
-import { requireUp } from '../containers/signal.ts'
-import type { Container } from '../containers/store.ts'
-import { tidy } from '../containers/tidy.ts'
+import { statusOf } from '../containers/status.ts'
+import { type Container, findContainer } from '../containers/store.ts'
 import { forwardSignals } from '../oci/foreground/signals.ts'
 import { restoreOpenFiles } from '../oci/limits.ts'
 import { describe } from '../support/describe.ts'
@@ -69,6 +69,7 @@ const attended = async (home: Home, container: Container, request: ExecRequest, 
 const onTerminal = async (home: Home, container: Container, request: ExecRequest, stdin: boolean, keys: string): Promise<number> => {
   // what terminals need takes time to load
   const { attend } = await import('./foreground/attend.ts')
+  const { execOnTerminal } = await import('../containers/exec-terminal.ts')
   let attendance: Awaited<ReturnType<typeof attend>> | undefined
   const detachKeys = parseDetachKeys(keys)
   const ready = async ({ folders }: Session): Promise<void> => {
@@ -129,6 +130,23 @@ const guarded = async (context: Context, work: () => Promise<number>): Promise<n
   }
 }
 
+/** One that runs, and is not paused. */
+const running = async (home: Home, text: string): Promise<Container> => {
+  const found = findContainer(home, text)
+  const { name } = found.config
+  const status = await statusOf(home, found)
+  if (status === 'paused')
+    throw new WherryError('failed-precondition', `container ${name} is paused: go on with it first, by \`wherry unpause ${name}\``)
+  if (status === 'running') return found
+  // what has ended is cleaned up first, which takes more than a look
+  const { tidy } = await import('../containers/tidy.ts')
+  const container = await tidy(home, text)
+  throw new WherryError(
+    'failed-precondition',
+    `container ${name} is not running (${await statusOf(home, container)}): start it with \`wherry start ${name}\``,
+  )
+}
+
 export const command = defineCommand({
   name: 'exec',
   aliases: ['container exec'],
@@ -163,19 +181,17 @@ With --tty it has a terminal; one can leave it by the detach keys, and it goes o
     const env = readEnvironment(flags, { cwd: process.cwd(), env: process.env })
     const request = requestOf(flags, env, command)
     const home = await openHome(context, [text!])
-    const container = await tidy(home, text!)
-    const status = await requireUp(home, container)
-    if (status === 'paused') {
-      const { name } = container.config
-      throw new WherryError('failed-precondition', `container ${name} is paused: go on with it first, by \`wherry unpause ${name}\``)
-    }
+    const container = await running(home, text!)
     restoreOpenFiles(context.launch.openFiles)
     const interactive = flags.interactive ?? false
     return guarded(context, async () => {
       if (!flags.detach)
         return request.tty ? onTerminal(home, container, request, interactive, keys) : attended(home, container, request, interactive)
-      if (request.tty) (await execOnTerminal(home, container, request)).keeper.detach()
-      else await execDetached(home, container, request)
+      if (request.tty) {
+        const { execOnTerminal } = await import('../containers/exec-terminal.ts')
+        const { keeper } = await execOnTerminal(home, container, request)
+        keeper.detach()
+      } else await execDetached(home, container, request)
       return 0
     })
   },
