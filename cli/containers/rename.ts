@@ -4,6 +4,7 @@ import { takeName } from './allocate.ts'
 import { emit } from './events.ts'
 import type { Home } from './home.ts'
 import { checkName, releaseName } from './names.ts'
+import { renameEndpoints } from './network/rename.ts'
 import { writeConfig } from './store.ts'
 import { withContainer } from './tidy.ts'
 
@@ -15,5 +16,6 @@ export const rename = (home: Home, text: string, name: string): Promise<void> =>
     await takeName(home, wanted, id)
     writeConfig(home, { ...config, name: wanted })
     releaseName(home, config.name, id)
+    renameEndpoints(home, id, config.name, wanted)
     emit(home, 'rename', { ...config, name: wanted }, { oldName: config.name })
   })

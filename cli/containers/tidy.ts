@@ -3,6 +3,7 @@ import { WherryError } from '../../runtime/errors.ts'
 import type { Home } from './home.ts'
 import { lock, tryLock, unlock } from './lock.ts'
 import { progressOf } from './liveness.ts'
+import { reconcileNetworks } from './network/reconcile.ts'
 import { readRun } from './run-record.ts'
 import { removeRunFolder, settle } from './settle.ts'
 import { type Container, containerIds, findContainer, idsIn, listContainers, readState } from './store.ts'
@@ -48,6 +49,7 @@ export const tidyAll = async (home: Home): Promise<Container[]> => {
       home.warn(`container ${id}: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
+  await reconcileNetworks(home)
   sweepRuns(home, new Set(ids))
   return listContainers(home)
 }

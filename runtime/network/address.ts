@@ -1,6 +1,6 @@
 /** IP addresses and prefixes as numbers: RFC 4291, RFC 4632. */
-import { isIPv4, isIPv6 } from 'node:net'
 import { WherryError } from '../errors.ts'
+import { familyOf } from './family.ts'
 
 export interface Address {
   readonly family: 4 | 6
@@ -30,8 +30,8 @@ const value6 = (text: string): bigint => {
 
 /** Throws `invalid-argument`; `what` names whose it is. Zones (`fe80::1%eth0`) are none of an address. */
 export const parseAddress = (text: string, what = 'address'): Address => {
-  if (isIPv4(text)) return { family: 4, value: value4(text) }
-  if (isIPv6(text) && !text.includes('%')) return { family: 6, value: value6(text) }
+  const family = familyOf(text)
+  if (family !== undefined) return { family, value: family === 4 ? value4(text) : value6(text) }
   throw new WherryError('invalid-argument', `${what}: ${JSON.stringify(text)} is no IP address`)
 }
 

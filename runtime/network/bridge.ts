@@ -2,10 +2,11 @@
  * The built-in bridge network: a bridge on the host, a pair of veth interfaces per container, addresses from our leases, rules of
  * ours (rules.ts). No external program. All calls are short; who is attached is written down before anything is made.
  */
-import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { isErrno } from '../sys/error.ts'
 import { inNetworkNamespace, NetlinkSocket } from '../sys/netlink.ts'
+import { randomBytes } from '../sys/random.ts'
+import { sha256 } from '../sys/sha256.ts'
 import { type Address, contains, formatAddress, parseAddress, type Prefix } from './address.ts'
 import { type Attachment, type Attachments, leaseAddresses, type PublishedPort } from './attachments.ts'
 import type { NetworkDefinition } from './definition.ts'
@@ -115,8 +116,7 @@ const ensureBridge = (host: Host, socket: NetlinkSocket, network: NetworkDefinit
 }
 
 /** Names of the host’s ends: the same for the same container and network, so that what a killed process made is found. */
-const linkName = (network: string, container: string): string =>
-  `wh${createHash('sha256').update(`${network}/${container}`).digest('hex').slice(0, 12)}`
+const linkName = (network: string, container: string): string => `wh${sha256(`${network}/${container}`).slice(0, 12)}`
 
 /** From the IPv4 address, as docker’s are, so that a container that comes back with its address has its MAC too. */
 const macOf = (addresses: readonly Address[]): string => {

@@ -1,6 +1,6 @@
 /** What a bridge network is: what `network create` writes down and what containers are attached by. Plain, checked values. */
-import { createHash } from 'node:crypto'
 import { InvalidField, WherryError } from '../errors.ts'
+import { sha256 } from '../sys/sha256.ts'
 import {
   type Address,
   contains,
@@ -65,8 +65,7 @@ export const checkNetworkName = (name: string): string => {
 }
 
 /** Of a network that has no name of its own for it: the same for the same name, and short enough for an interface. */
-export const bridgeName = (name: string): string =>
-  name === DEFAULT_NETWORK ? 'wherry0' : `wherry-${createHash('sha256').update(name).digest('hex').slice(0, 8)}`
+export const bridgeName = (name: string): string => (name === DEFAULT_NETWORK ? 'wherry0' : `wherry-${sha256(name).slice(0, 8)}`)
 
 export interface SubnetRequest {
   readonly subnet: string

@@ -49,6 +49,9 @@ const PROBES = {
   /** Loop devices, mount(8) and what makes and freezes an ext4. */
   loop: () => existsSync('/dev/loop-control') && onPath('losetup') && onPath('fsfreeze'),
   ext4: () => onPath('mkfs.ext4') && /\bext4$/m.test(readFileSync('/proc/filesystems', 'utf8')),
+  'cni-plugins': () => ['/opt/cni/bin', '/usr/lib/cni'].some((folder) => existsSync(`${folder}/bridge`)),
+  iptables: () => onPath('iptables'),
+  pasta: () => onPath('pasta'),
   newuidmap: () => onPath('newuidmap') && onPath('newgidmap'),
   x64: () => process.arch === 'x64',
   arm64: () => process.arch === 'arm64',

@@ -28,6 +28,10 @@ packages='
 /usr/bin/umoci                        umoci
 /usr/bin/buildah                      buildah
 /usr/bin/openssl                      openssl
+/usr/lib/cni/bridge                   containernetworking-plugins
+/usr/sbin/iptables                    iptables
+/usr/bin/pasta                        passt
+/usr/bin/ss                           iproute2
 '
 
 # The names are patterns: libraries lie in folders of their architecture.

@@ -2,7 +2,7 @@
 import { WherryError } from '../../errors.ts'
 import type { PublishedPort } from '../attachments.ts'
 import { type CniAttachment, cniAttachments, removeCniAttachment, writeCniAttachment } from './cache.ts'
-import { type CniCall, CniError, callPlugin, configurationOf, TRY_AGAIN } from './exec.ts'
+import { type CniCall, CniError, callPlugin, configurationOf, findPlugin, TRY_AGAIN } from './exec.ts'
 import { pinNamespace, unpinNamespace } from './pin.ts'
 import type { CniList, CniPortMapping, CniResult, RuntimeConfig } from './types.ts'
 
@@ -111,6 +111,8 @@ const isResult = (value: unknown): value is CniResult => typeof value === 'objec
 export const attachCni = async (request: CniRequest): Promise<CniAttachment> => {
   const { run, container, list, netns, interface: name, ips, mac, aliases } = request
   const runtimeConfig = runtimeConfigOf(request)
+  // one that is missing could not undo either
+  for (const { type } of list.plugins) findPlugin(type)
   const args = ['IgnoreUnknown=1', ...(mac === undefined ? [] : [`MAC=${mac}`]), ...(ips[0] === undefined ? [] : [`IP=${ips[0]}`])].join(
     ';',
   )

@@ -35,7 +35,8 @@ export interface CniCall {
   readonly paths?: readonly string[]
 }
 
-const findPlugin = (type: string, paths: readonly string[]): string => {
+/** Path of a plugin. Throws `failed-precondition` where it is not installed. */
+export const findPlugin = (type: string, paths: readonly string[] = CNI_PLUGINS): string => {
   const found = paths.map((folder) => `${folder}/${type}`).find((path) => existsSync(path))
   if (found !== undefined) return found
   throw new WherryError(
