@@ -53,6 +53,8 @@ export class Inflate {
   }
 
   push(bytes: Uint8Array): void {
+    // what pushAside has left
+    this.#flush()
     for (let rest = this.#begin(bytes); rest !== undefined; ) {
       const output = this.#nextOutput()
       const decoder = this.#decoder!

@@ -21,11 +21,15 @@ const inflate = (bytes: Uint8Array, piece: number, mediaType = `${OCI}+gzip`): B
   return Buffer.concat(parts)
 }
 
-const inflateAside = async (bytes: Uint8Array, piece: number): Promise<Buffer> => {
+const inflateAside = async (bytes: Uint8Array, piece: number, isAside: (turn: number) => boolean = () => true): Promise<Buffer> => {
   const parts: Uint8Array[] = []
   const inflate = new Inflate('', (part) => parts.push(Uint8Array.from(part)))
   try {
-    for (let at = 0; at < bytes.length; at += piece) await inflate.pushAside(bytes.subarray(at, at + piece))
+    for (let at = 0, turn = 0; at < bytes.length; at += piece, turn++) {
+      const bit = bytes.subarray(at, at + piece)
+      if (isAside(turn)) await inflate.pushAside(bit)
+      else inflate.push(bit)
+    }
     inflate.end()
   } finally {
     inflate.close()
@@ -50,6 +54,12 @@ for (const [name, compress] of Object.entries({ gzip: gzipSync, zstd: zstdCompre
       }
     assert.equal(inflate(compress(Buffer.alloc(0)), 7).length, 0)
   })
+
+test('now in two threads, now in one', async () => {
+  for (const compress of [gzipSync, zstdCompressSync])
+    for (const every of [1, 2, 3, 7])
+      assert.ok((await inflateAside(compress(SAMPLE), 97, (turn) => turn % (2 * every) < every)).equals(SAMPLE), `every ${every}`)
+})
 
 test('exactly a buffer full, and one byte more', () => {
   for (const size of [256 * 1024 - 1, 256 * 1024, 256 * 1024 + 1, 512 * 1024])
