@@ -104,7 +104,11 @@ const podman =
 const wherry =
   (corner: Corner): Candidate =>
   (image, { disk }) =>
-    timed(corner, [join(home, 'bin/wherry'), '--root', join(disk, 'store'), 'pull', '--quiet', '--tls-verify=false', referenceOf(image)], {})
+    timed(
+      corner,
+      [join(home, 'bin/wherry'), '--root', join(disk, 'store'), 'pull', '--quiet', '--tls-verify=false', referenceOf(image)],
+      {},
+    )
 
 const floor =
   (corner: Corner): Candidate =>
