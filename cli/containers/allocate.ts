@@ -106,25 +106,18 @@ const nameVolumes = (mounts: readonly MountRequest[], volumes: readonly string[]
 
 /** What must stay in the store for as long as the container is there. */
 const keepImages = async (store: Store, id: string, images: readonly BaseImage[], durable: boolean): Promise<void> => {
-  const lease = await store.lease()
-  try {
-    await lease.add(
-      ...images.flatMap(({ descriptor, digest, id: config, manifest, layers }) => [
-        descriptor.digest,
-        digest,
-        config,
-        ...manifest.layers.map((layer) => layer.digest),
-        ...layers.flatMap(({ key, diffID, chainID }) => [key, diffID, chainID]),
-      ]),
-    )
-    for (const { name: image, layers } of images)
-      for (const { key } of layers)
-        if (store.layers.find({ diffID: key, chainID: key }) === undefined)
-          throw new WherryError('unavailable', `layer ${key} of image ${image} was removed just now: try again`)
-    await lease.keep(leaseOwner(id), { durable })
-  } finally {
-    await lease.end()
-  }
+  const digests = images.flatMap(({ descriptor, digest, id: config, manifest, layers }) => [
+    descriptor.digest,
+    digest,
+    config,
+    ...manifest.layers.map((layer) => layer.digest),
+    ...layers.flatMap(({ key, diffID, chainID }) => [key, diffID, chainID]),
+  ])
+  await store.keep(leaseOwner(id), [...new Set(digests)], { durable })
+  for (const { name: image, layers } of images)
+    for (const { key } of layers)
+      if (store.layers.find({ diffID: key, chainID: key }) === undefined)
+        throw new WherryError('unavailable', `layer ${key} of image ${image} was removed just now: try again`)
 }
 
 const imageOf = ({ name: image, id, digest, layers }: BaseImage): ContainerImage => ({

@@ -21,7 +21,9 @@ export interface DestroyOptions {
 export const destroy = async (home: Home, id: string, { config, volumes }: DestroyOptions): Promise<void> => {
   const { folder, run, state: stateFile } = placesOf(home, id)
   const state = readState(home, id)
-  if (config !== undefined && state !== undefined && state.phase !== 'removing') writeState(home, config, { ...state, phase: 'removing' })
+  // one without a state is taken away with its volumes, by whoever meets it
+  const keeps = !volumes && config !== undefined && config.anonymousVolumes.length > 0
+  if (keeps && state !== undefined && state.phase !== 'removing') writeState(home, config, { ...state, phase: 'removing' })
   await teardown(home, id, readRun(home, id))
   if (volumes && config !== undefined) await removeAnonymous(home, config)
   rmSync(`${home.root}/leases/kept-${leaseOwner(id)}`, { force: true })

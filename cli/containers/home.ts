@@ -34,7 +34,9 @@ export interface Places {
   /** Of this boot: what a run needs. */
   readonly run: string
   readonly lock: string
+  /** There is a run, or there is to be one: run-record.ts. */
   readonly record: string
+  readonly running: string
   /** Of the engine: config.json. */
   readonly bundle: string
   /** Stands for the root filesystem, which is mounted nowhere on the host. */
@@ -55,6 +57,7 @@ export const placesOf = ({ root, runRoot }: Pick<Home, 'root' | 'runRoot'>, id: 
     run,
     lock: `${run}/lock`,
     record: `${run}/run.json`,
+    running: `${run}/running.json`,
     bundle: `${run}/bundle`,
     rootfs: `${run}/bundle/rootfs`,
     keeper: `${run}/keeper`,

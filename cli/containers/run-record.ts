@@ -23,12 +23,22 @@ export interface RunRecord {
   readonly timers: readonly ProcessId[]
 }
 
-export const readRun = (home: Home, id: string): RunRecord | undefined => readDocument<RunRecord>(placesOf(home, id).record, 1)
+export const readRun = (home: Home, id: string): RunRecord | undefined => {
+  const { record, running } = placesOf(home, id)
+  return readDocument<RunRecord>(running, 1) ?? readDocument<RunRecord>(record, 1)
+}
 
-export const writeRun = (home: Home, id: string, record: RunRecord): void =>
-  writeDocument(placesOf(home, id).record, record, { durable: false })
+/** Of a run that has begun there are two: to replace a file that was just written costs a wait for the disk, where there is one. */
+export const writeRun = (home: Home, id: string, record: RunRecord): void => {
+  const places = placesOf(home, id)
+  writeDocument(record.phase === 'running' ? places.running : places.record, record, { durable: false })
+}
 
-export const removeRun = (home: Home, id: string): void => rmSync(placesOf(home, id).record, { force: true })
+export const removeRun = (home: Home, id: string): void => {
+  const { record, running } = placesOf(home, id)
+  rmSync(running, { force: true })
+  rmSync(record, { force: true })
+}
 
 const SIGKILL = 9
 /** Milliseconds that a killed process may take to end. */

@@ -1,10 +1,9 @@
 /** Starting a container that exists, or is being made: from its config to a process under a keeper. */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync } from 'node:fs'
 import { createKept, type Kept } from '../../runtime/container/kept.ts'
 import { start } from '../../runtime/container/start.ts'
 import { WherryError } from '../../runtime/errors.ts'
 import { logOptions } from '../../runtime/keeper/options.ts'
-import { stringifyJson } from '../../runtime/spec/json.ts'
 import { bootId } from './boot.ts'
 import type { ContainerConfig, ContainerImage, ContainerState } from './config.ts'
 import { emit } from './events.ts'
@@ -44,13 +43,13 @@ const mountedImage = ({ mountedImages }: ContainerConfig, name: string): Contain
 const createInit = (home: Home, config: ContainerConfig, { root, spec, mountSources }: Prepared, options: StartOptions): Promise<Kept> => {
   const { id, request } = config
   const { bundle } = placesOf(home, id)
-  writeFileSync(`${bundle}/config.json`, stringifyJson(spec), { mode: 0o600 })
   const { path, argv, env } = home.self(['container', 'cleanup', id])
   return createKept(
     home.engine,
     {
       id,
       bundle,
+      spec,
       noPivot: false,
       noNewKeyring: false,
       preserveFds: options.preserveFds ?? 0,
@@ -114,10 +113,8 @@ export const startRun = async (home: Home, config: ContainerConfig, state: Conta
     })
     await options.ready?.(kept!, config)
     const timers = request.timeout === undefined ? [] : [await startRunTimer(home, id, request.timeout * 1000, 'expire')]
-    if (relay !== undefined || timers.length > 0) {
-      record = { ...record, timers, ...(relay === undefined ? {} : { relay }) }
-      writeRun(home, id, record)
-    }
+    // they watch init: of a start that is killed none is left once init is gone
+    record = { ...record, timers, ...(relay === undefined ? {} : { relay }) }
     await start(home.engine, id)
     const { restartAt: _, finished: __, exitCode: ___, oomKilled: ____, error: _____, health: ______, ...rest } = state
     const health = config.process.health === undefined ? {} : { health: { status: 'starting', failures: 0, log: [] } as const }

@@ -61,6 +61,17 @@ const UNKNOWN = 'commander.unknownOption'
 
 const words = (error: CommanderError): string => error.message.replace(/^error: /, '').replaceAll(/\boption '(\S+?)( <value>)?'/g, '$1')
 
+/** Whether a command line may have the flag: commander takes longer with a hundred options than a container to start. */
+const mentioned = (argv: readonly string[]): ((name: string, flag: Flag) => boolean) => {
+  const names = new Set<string>()
+  const letters = new Set<string>()
+  for (const arg of argv) {
+    if (arg.startsWith('--')) names.add(arg.slice(2).replace(/=[\s\S]*$/, ''))
+    else if (arg.startsWith('-')) for (const letter of arg.slice(1)) letters.add(letter)
+  }
+  return (name, { short }) => names.has(name) || (short !== undefined && letters.has(short))
+}
+
 /** As `parseLine` of parse.ts. `elsewhere` are flags that stand in another place of the line, which the message then says. */
 export const parseFlags = <F extends Flags>(
   of: string,
@@ -78,7 +89,8 @@ export const parseFlags = <F extends Flags>(
     .argument('[arguments...]')
     .passThroughOptions(leading)
     .action(() => {})
-  for (const [name, flag] of Object.entries(table)) command.addOption(new FlagOption(name, flag, see))
+  const meant = mentioned(argv)
+  for (const [name, flag] of Object.entries(table)) if (meant(name, flag)) command.addOption(new FlagOption(name, flag, see))
   if (!('help' in table)) command.addOption(new FlagOption('help', shorts.includes('h') ? HELP : { ...HELP, short: 'h' }, see))
   try {
     command.parse(argv, { from: 'user' })

@@ -24,7 +24,7 @@ export const basesFor = async (context: Context, request: ContainerRequest, { pu
   const mounts = new Set(request.mounts.flatMap(({ type, source }) => (type === 'image' && source !== undefined ? [source] : [])))
   if (request.image === undefined && mounts.size === 0) return {}
   const store = await changeStore(context)
-  const find = (text: string): Promise<BaseImage> => imageFor(context, store, { text, pull, quiet, platform: request.platform })
+  const find = (text: string): Promise<BaseImage> => imageFor(context, { text, pull, quiet, platform: request.platform })
   const mounted = new Map<string, BaseImage>()
   for (const source of mounts) mounted.set(source, await find(source))
   return { store, mounted, ...(request.image === undefined ? {} : { image: await find(request.image) }) }

@@ -43,7 +43,8 @@ const readAll = (fd: number, size: number): Uint8Array => {
   return bytes.subarray(0, at)
 }
 
-export const makeBlobs = (layout: Layout): Blobs => ({
+/** @param trusting documents are not hashed when they are read */
+export const makeBlobs = (layout: Layout, trusting = false): Blobs => ({
   size(digest: Digest): number | undefined {
     return guard(`store ${layout.root}: looking for blob ${digest}`, () => {
       const stat = lstatSync(blobPath(layout, digest), { throwIfNoEntry: false })
@@ -65,7 +66,7 @@ export const makeBlobs = (layout: Layout): Blobs => ({
           `store ${layout.root}: blob ${digest} has ${size} bytes: no document is larger than ${LARGEST_DOCUMENT}`,
         )
       const bytes = guard(`store ${layout.root}: reading blob ${digest}`, () => readAll(fd, size))
-      if (digestOf(bytes, algorithmOf(digest)) !== digest) throw damaged(layout, digest, 'has been damaged')
+      if (!trusting && digestOf(bytes, algorithmOf(digest)) !== digest) throw damaged(layout, digest, 'has been damaged')
       return bytes
     } finally {
       closeSync(fd)

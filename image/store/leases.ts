@@ -60,12 +60,10 @@ export const makeLease = (layout: Layout): Promise<Lease> => {
           })
           for (const digest of fresh) digests.add(digest)
         }),
-      keep: (owner, { durable = true } = {}) =>
+      keep: (owner, options = {}) =>
         guardAsync(`store ${layout.root}: keeping a lease for ${owner}`, async () => {
           if (fd === undefined) throw new WherryError('failed-precondition', `store ${layout.root}: the lease has ended`)
-          const kept = { version: VERSION, owner, digests: [...digests] }
-          await writeWhole(keptPath(layout, owner), Buffer.from(`${JSON.stringify(kept)}\n`), { temporary: temporaryPath(layout), durable })
-          if (durable) await syncFolder(`${layout.root}/leases`)
+          await writeKept(layout, owner, [...digests], options)
           end()
         }),
       async end() {
@@ -73,6 +71,30 @@ export const makeLease = (layout: Layout): Promise<Lease> => {
       },
     }
   })
+}
+
+const writeKept = async (
+  layout: Layout,
+  owner: string,
+  digests: readonly Digest[],
+  { durable = true }: { readonly durable?: boolean },
+): Promise<void> => {
+  const kept = Buffer.from(`${JSON.stringify({ version: VERSION, owner, digests })}\n`)
+  await writeWhole(keptPath(layout, owner), kept, { temporary: temporaryPath(layout), durable })
+  if (durable) await syncFolder(`${layout.root}/leases`)
+}
+
+/** At once, without a lease of this process before. */
+export const keepLease = (
+  layout: Layout,
+  owner: string,
+  digests: readonly Digest[],
+  options: { readonly durable?: boolean },
+): Promise<void> => {
+  mustWrite(layout)
+  return guardAsync(`store ${layout.root}: keeping a lease for ${owner}`, () =>
+    withLock(lockPath(layout, 'gc'), 'shared', () => writeKept(layout, owner, digests, options)),
+  )
 }
 
 const parseKept = (text: string, owner: string): KeptLease | undefined => {

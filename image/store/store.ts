@@ -5,7 +5,7 @@ import { collect } from './collect.ts'
 import { makeImages } from './images.ts'
 import { makeLayers } from './layers.ts'
 import { openLayout } from './layout.ts'
-import { keptLeases, makeLease, releaseLease } from './leases.ts'
+import { keepLease, keptLeases, makeLease, releaseLease } from './leases.ts'
 import { makeReferences } from './references.ts'
 import { usage } from './usage.ts'
 import type { Store, StoreOptions } from './types.ts'
@@ -16,9 +16,9 @@ export type * from './types.ts'
  * Makes what is missing. Throws `failed-precondition` (a newer version, links in the place of folders, a read-only disk),
  * `permission-denied` (somebody else’s), `not-found` (only with `readonly`).
  */
-export const openStore = (root: string, { readonly = false }: StoreOptions = {}): Store => {
+export const openStore = (root: string, { readonly = false, trusting = false }: StoreOptions = {}): Store => {
   const layout = openLayout(root, readonly)
-  const blobs = makeBlobs(layout)
+  const blobs = makeBlobs(layout, trusting)
   const references = makeReferences(blobs)
   const parts = { layout, blobs, references, images: makeImages(layout, blobs, references), layers: makeLayers(layout) }
   return {
@@ -29,6 +29,7 @@ export const openStore = (root: string, { readonly = false }: StoreOptions = {})
     images: parts.images,
     lease: () => makeLease(layout),
     kept: () => keptLeases(layout),
+    keep: (owner, digests, options = {}) => keepLease(layout, owner, digests, options),
     release: (owner) => releaseLease(layout, owner),
     collect: (options = {}) => collect(parts, options),
     usage: () => usage(parts),

@@ -271,6 +271,8 @@ export interface Store {
   lease(): Promise<Lease>
   /** Leases of containers. */
   kept(): KeptLease[]
+  /** As a lease that all of `digests` was added to and that was kept. Keep first, look then whether all of them are there. */
+  keep(owner: string, digests: readonly Digest[], options?: { readonly durable?: boolean }): Promise<void>
   /** Ends a kept lease. Idempotent. */
   release(owner: string): Promise<void>
   /** Frees what nothing refers to. Safe beside pulls in other processes; locks last for moments. Throws `data-loss` if index.json or a lease is damaged. */
@@ -283,4 +285,9 @@ export interface Store {
 export interface StoreOptions {
   /** Nothing is made or changed, for a store on a medium that cannot be written. */
   readonly readonly?: boolean
+  /**
+   * Documents are taken as they are. They were verified when they came; for who looks at one to start a container, and has no time to
+   * hash it again.
+   */
+  readonly trusting?: boolean
 }

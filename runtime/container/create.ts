@@ -1,5 +1,5 @@
 /** create: from a bundle to a container whose init waits for `start`. Whatever fails, nothing is left; whatever is killed, the next command undoes. */
-import { chmodSync, constants, copyFileSync, mkdirSync, statSync, writeSync } from 'node:fs'
+import { chmodSync, constants, copyFileSync, mkdirSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { createCgroup } from '../cgroups/cgroup.ts'
 import type { Cgroup, Entrance } from '../cgroups/types.ts'
 import { WherryError } from '../errors.ts'
@@ -12,7 +12,9 @@ import { PAGE_SIZE } from '../program/layout.ts'
 import { saveOps } from '../program/saved-ops.ts'
 import { cachedSeccomp } from '../seccomp/cache.ts'
 import { parseContainerId } from '../spec/container-id.ts'
+import { stringifyJson } from '../spec/json.ts'
 import { type Bundle, loadBundle } from '../spec/load.ts'
+import { parseSpec } from '../spec/parse.ts'
 import type { LinuxIDMapping, LinuxSeccomp, Mount, Spec, State } from '../spec/types.ts'
 import { CLONE_NEWUSER, NAMESPACE_FLAGS } from '../sys/abi/sched.ts'
 import { unixConnect, unixListen } from '../sys/unix.ts'
@@ -306,7 +308,8 @@ const describe = (page: number, { image }: Launched): void => {
 
 const build = async (creation: Creation, record: ContainerRecord): Promise<ContainerRecord> => {
   const { options, store, held, bundle } = creation
-  copyFileSync(`${bundle.bundle}/config.json`, store.file(options.id, 'config.json'))
+  if (options.spec === undefined) copyFileSync(`${bundle.bundle}/config.json`, store.file(options.id, 'config.json'))
+  else writeFileSync(store.file(options.id, 'config.json'), stringifyJson(options.spec), { mode: 0o600 })
   if (options.notify === true) makeNotifyFolder(store.notifyFolder(options.id))
   const channel = new Channel()
   let launched: Launched | undefined
@@ -370,8 +373,13 @@ const newRecord = async ({ id }: CreateOptions, { bundle, spec }: Bundle, cgroup
   created: nanosecondsNow(),
   owner: await owner(),
   annotations: spec.annotations ?? {},
+  ...(spec.hooks === undefined ? { hookless: true as const } : {}),
   cgroup: cgroup.record,
 })
+
+/** A caller's own spec is checked as any is. */
+const bundleOf = ({ warn }: Engine, { bundle, spec }: CreateOptions): Bundle =>
+  spec === undefined ? loadBundle(bundle, { warn }) : { bundle, spec: parseSpec(spec, bundle, warn) }
 
 /** The plan that `create` would compile, for `explain`; engine.root is a folder that is thrown away. */
 export const planOf = async (
@@ -379,7 +387,7 @@ export const planOf = async (
   options: CreateOptions,
   streams: Pick<Starter, 'streams' | 'terminal'> = CHILD,
 ): Promise<ContainerPlan> => {
-  const bundle = loadBundle(options.bundle, { warn: engine.warn })
+  const bundle = bundleOf(engine, options)
   const held = new Held({ real: false })
   const channel = new Channel()
   const store = new Store(engine.root)
@@ -405,7 +413,7 @@ export const planOf = async (
 export const create = async (engine: Engine, options: CreateOptions, starter: Starter = CHILD): Promise<ContainerRecord> => {
   parseContainerId(options.id)
   const store = new Store(engine.root)
-  const bundle = asService(loadBundle(options.bundle, { warn: engine.warn }), options, store.notifyFolder(options.id))
+  const bundle = asService(bundleOf(engine, options), options, store.notifyFolder(options.id))
   checkTerminal(bundle.spec, options, starter)
   prepareRoot(engine.root)
   await recover(engine)

@@ -13,4 +13,4 @@ export const specOf = (store: Store, record: ContainerRecord): Spec => parseSpec
 
 /** The hooks of that config. The rest was checked when the container was created: parsing it again takes half a millisecond. */
 export const hooksOf = (store: Store, record: ContainerRecord): Hooks | undefined =>
-  optional(object(jsonOf(store, record), ''), '', 'hooks', hooks)
+  record.hookless === true ? undefined : optional(object(jsonOf(store, record), ''), '', 'hooks', hooks)

@@ -1,7 +1,7 @@
 /** The engine's lifecycle as its callers see it: plain values in, plain values out. One file per verb beside this one. */
 import type { CgroupRecord } from '../cgroups/types.ts'
 import type { Rootfs } from '../rootfs/types.ts'
-import type { Process } from '../spec/types.ts'
+import type { Process, Spec } from '../spec/types.ts'
 
 /** Where state lives and how cgroups are driven; the same for all verbs of one caller. */
 export interface Engine {
@@ -41,6 +41,8 @@ export interface ContainerRecord {
   readonly annotations: Readonly<Record<string, string>>
   /** Absent until init exists (status `creating`). */
   readonly init?: ProcessId
+  /** Its config has no hooks: it need not be read for them. */
+  readonly hookless?: true
   readonly cgroup: CgroupRecord
   /** The cgroup is made and its processes are ours: before that somebody else's may be there. */
   readonly entered?: true
@@ -57,7 +59,10 @@ export type Console = { readonly socket: string } | { readonly fd: number }
 
 export interface CreateOptions {
   readonly id: string
+  /** Absolute where `spec` is given. */
   readonly bundle: string
+  /** In the place of the bundle's config.json, which need not be there. */
+  readonly spec?: Spec
   /**
    * The root filesystem in the place of the folder root.path, which must be there all the same: the container's mount namespace has
    * it there for hooks, and records name it. A descriptor stays the caller's. An overlay that is described is made here, or, for

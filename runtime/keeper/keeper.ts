@@ -60,6 +60,21 @@ export class Keeper {
     return this.#ended
   }
 
+  /** For who waits by poll(2) instead of `ended`; belongs to the keeper. */
+  get fd(): number {
+    return this.#connection.fd
+  }
+
+  /** Whether it has ended, looked at without waiting; after `begun`, and not while `ended` is awaited. */
+  hasEnded(): boolean {
+    while (!this.#over) {
+      const event = this.#connection.take()
+      if (event === undefined) return false
+      this.#over = event === 'end' || event.type === 'ended'
+    }
+    return true
+  }
+
   /** Takes the clean-up on: the keeper ends without its clean-up command. To be called after `ended`. */
   acknowledge(): void {
     this.#connection.send('acknowledge')

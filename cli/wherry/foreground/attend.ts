@@ -5,6 +5,7 @@
 import { closeSync } from 'node:fs'
 import { kill } from '../../../runtime/container/kill.ts'
 import { WherryError } from '../../../runtime/errors.ts'
+import type { Keeper } from '../../../runtime/keeper/keeper.ts'
 import { type SpoolEvent, SpoolReader } from '../../../runtime/keeper/reader.ts'
 import { Requester } from '../../../runtime/keeper/request.ts'
 import { SpoolWatch } from '../../../runtime/keeper/spool-watch.ts'
@@ -28,6 +29,8 @@ export interface AttendOptions {
   readonly id: string
   /** Of another keeper than the container's own: an exec session's. */
   readonly folders?: KeeperFolders
+  /** We are the keeper's subscriber, by which its end is known soonest. */
+  readonly subscriber?: Keeper
   readonly terminal: boolean
   /** Of our own streams those that are to be the container's. */
   readonly stdin: boolean
@@ -48,6 +51,8 @@ export interface Attendance {
 
 /** Milliseconds that signals may wait for a container that is about to end. */
 const MOMENT = 30
+/** Milliseconds between looks at its output meanwhile. */
+const TICK = 4
 /** Milliseconds between looks where nothing tells of changes. */
 const LOOK = 50
 
@@ -110,12 +115,18 @@ const takeOver = (home: Home, { id, terminal, stdin, stdout, signals }: AttendOp
   return leave
 }
 
+/** By which it is known that the container has ended. */
+interface End {
+  readonly fd: number
+  ended(): boolean
+}
+
 /** To be called when the container's init exists, and before its process is executed if nothing is to be missed. */
 export const attend = async (home: Home, options: AttendOptions): Promise<Attendance> => {
-  const { id, terminal, stdin } = options
+  const { id, terminal, stdin, subscriber } = options
   const folders = options.folders ?? keeperFolders(home, id)
-  const requester = new Requester(folders.run)
-  const watch = new SpoolWatch(folders.spool)
+  const requester = subscriber === undefined || stdin || terminal ? new Requester(folders.run) : undefined
+  let watch: SpoolWatch | undefined
   let reader: SpoolReader | undefined
   let master: number | undefined
   let typing: Typing | undefined
@@ -127,15 +138,15 @@ export const attend = async (home: Home, options: AttendOptions): Promise<Attend
     leave?.()
     typing?.close()
     if (master !== undefined) closeSync(master)
-    requester.close()
-    watch.close()
+    requester?.close()
+    watch?.close()
     await reader?.close()
   }
   try {
     reader = await SpoolReader.open(folders, { from: 'end', hold: true })
-    if (terminal) master = await requester.descriptor('master')
+    if (terminal) master = await requester!.descriptor('master')
     if (stdin) {
-      const to = master === undefined ? await requester.descriptor('stdin') : syscall('fcntl', [master, F_DUPFD_CLOEXEC, 3])
+      const to = master === undefined ? await requester!.descriptor('stdin') : syscall('fcntl', [master, F_DUPFD_CLOEXEC, 3])
       typing = new Typing({ from: 0, to, pipe: !terminal, ...(terminal ? { filter: new DetachFilter(options.detachKeys) } : {}) })
     }
     leave = takeOver(home, options, master)
@@ -143,6 +154,10 @@ export const attend = async (home: Home, options: AttendOptions): Promise<Attend
     await close()
     throw error
   }
+  const end: End =
+    subscriber === undefined
+      ? { fd: requester!.fd, ended: () => requester!.isOver() }
+      : { fd: subscriber.fd, ended: () => subscriber.hasEnded() }
   const show = shower(options)
   const showAll = async (last: boolean): Promise<void> => {
     for await (const event of reader!.available({ last })) show(event)
@@ -153,33 +168,49 @@ export const attend = async (home: Home, options: AttendOptions): Promise<Attend
     if (typing?.how === 'detached') return 'detached'
     if (typing?.how === 'end' && !terminal && options.closesStdin && !told) {
       told = true
-      requester.tell('closeStdin')
+      requester!.tell('closeStdin')
     }
     return undefined
   }
+
+  /** Of a container that may be about to end: a watch on its spool takes longer to be closed than it has to live. */
+  const soon = async (): Promise<'ended' | 'detached' | undefined> => {
+    for (const until = monotonic() + MOMENT; monotonic() < until; await sleep(0)) {
+      const typed = typing?.interests() ?? []
+      const [ready = 0, ...rest] = pollAll([{ fd: end.fd, events: POLLIN }, ...typed], TICK)
+      const ended = ready !== 0 && end.ended()
+      await showAll(ended)
+      if (ended) return 'ended'
+      typing?.step(rest)
+      if (heed() === 'detached') return 'detached'
+    }
+    return undefined
+  }
+
+  const later = async (): Promise<'ended' | 'detached'> => {
+    watch = new SpoolWatch(folders.spool)
+    const { fd } = watch
+    for (let [changed, gone] = [true, false]; ; ) {
+      const ended: boolean = gone || (changed && subscriber === undefined && readOutcome(folders) !== undefined)
+      if (ended || changed) await showAll(ended)
+      if (ended) return 'ended'
+      const typed = typing?.interests() ?? []
+      const watched: Interest[] = fd === undefined ? [] : [{ fd, events: POLLIN }]
+      const interests: Interest[] = [{ fd: end.fd, events: POLLIN }, ...watched, ...typed]
+      // where nothing tells of changes one has to look from time to time
+      if (fd === undefined) await sleep(LOOK)
+      const ready = fd === undefined ? pollAll(interests, 0) : await pollAllLater(interests)
+      gone = ready[0] !== 0 && end.ended()
+      const { content, exit } = watch.take()
+      changed = content || exit
+      typing?.step(ready.slice(interests.length - typed.length))
+      if (heed() === 'detached') return 'detached'
+    }
+  }
+
   return {
     async watch() {
-      const begun = monotonic()
-      for (let [changed, gone] = [true, false]; ; ) {
-        const ended: boolean = gone || (changed && readOutcome(folders) !== undefined)
-        if (ended || changed) await showAll(ended)
-        if (ended) return 'ended'
-        const typed = typing?.interests() ?? []
-        const interests: Interest[] = [
-          { fd: requester.fd, events: POLLIN },
-          ...(watch.fd === undefined ? [] : [{ fd: watch.fd, events: POLLIN }]),
-          ...typed,
-        ]
-        const left = begun + MOMENT - monotonic()
-        if (watch.fd === undefined) await sleep(LOOK)
-        const ready = left > 0 || watch.fd === undefined ? pollAll(interests, Math.max(left, 0)) : await pollAllLater(interests)
-        if (left > 0) await sleep(0)
-        gone = ready[0] !== 0 && requester.isOver()
-        const { content, exit } = watch.take()
-        changed = content || exit
-        typing?.step(ready.slice(interests.length - typed.length))
-        if (heed() === 'detached') return 'detached'
-      }
+      return (subscriber === undefined ? undefined : await soon()) ?? later()
     },
     close,
   }

@@ -26,7 +26,13 @@ export const startAttended = (home: Home, options: AttendedOptions): Attended =>
   return {
     async ready(kept, config) {
       made = { kept, config }
-      attendance = await attend(home, { ...options, id: config.id, terminal: config.request.tty, closesStdin: true })
+      attendance = await attend(home, {
+        ...options,
+        id: config.id,
+        subscriber: kept.keeper,
+        terminal: config.request.tty,
+        closesStdin: true,
+      })
     },
     async finish() {
       const { kept, config } = made!
