@@ -1,5 +1,5 @@
 /** Signals that ask us to end, for verbs that have something to put in order first. */
-import { constants } from 'node:os'
+import { SIGNALS as NUMBERS } from '../../runtime/sys/abi/signal.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -21,7 +21,7 @@ export const openInterrupt = (): Interrupt => {
         for (const name of SIGNALS)
           process.on(name, () => {
             const again = status !== undefined
-            status ??= 128 + constants.signals[name]
+            status ??= 128 + NUMBERS[name]
             // somebody who asks twice does not want to wait for the tidying up
             if (again) process.exit(status)
             made.abort(new Error(`interrupted by ${name}`))

@@ -3,7 +3,6 @@
  * that one does not take now is offered to it again after a while.
  */
 import { closeSync, writeSync } from 'node:fs'
-import { Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import { isErrno } from '../sys/error.ts'
 
@@ -46,4 +45,4 @@ export class TerminalInput extends Writable {
 }
 
 /** @param fd of the writing end of a FIFO, non-blocking; it is the stream's own from here on. */
-export const pipeInput = (fd: number): Writable => new Socket({ fd, readable: false, writable: true })
+export const pipeInput = (fd: number): Writable => new (process.getBuiltinModule('node:net').Socket)({ fd, readable: false, writable: true })

@@ -1,9 +1,12 @@
 /** Whether a keeper lives: a connection to its socket ends when it does. No thread waits for that. */
 import { closeSync, constants, openSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { isErrno } from '../sys/error.ts'
 import { RUN } from './layout.ts'
+
+/** Loaded when something is watched: who starts a short container never does. */
+const connect = (path: string): Socket => process.getBuiltinModule('node:net').connect(path)
 
 /** Longest path in struct sockaddr_un with its NUL. */
 const LONGEST = 107
