@@ -37,6 +37,10 @@ const lookUp = (pid: number, user: string, groups: readonly string[]): Process['
   try {
     const { uid, gid, additionalGids } = resolveUser(root, user, { groups })
     return { uid, gid, additionalGids: [...additionalGids] }
+  } catch (error) {
+    // of the container’s databases, which may have become anything
+    if (!(error instanceof WherryError) || error.message.startsWith('user ')) throw error
+    throw new WherryError(error.kind, `user ${JSON.stringify(user)}: ${error.message}`, { cause: error })
   } finally {
     closeSync(root)
   }

@@ -38,11 +38,11 @@ const change = (modes: Modes, field: number, clear: number, set: number): void =
   view.setUint32(field, (view.getUint32(field, true) & ~clear) | set, true)
 }
 
-/** As cfmakeraw(3), but output is still processed: a container’s newlines are mapped by the terminal that shows them. */
-export const rawModes = (modes: Modes): Modes => {
+/** As cfmakeraw(3). @param output `processed`: newlines are mapped by this terminal, because the one that is shown on it does not */
+export const rawModes = (modes: Modes, output: 'processed' | 'raw' = 'processed'): Modes => {
   const raw = Uint8Array.from(modes)
   change(raw, TERMIOS.c_iflag, IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON, 0)
-  change(raw, TERMIOS.c_oflag, 0, OPOST)
+  change(raw, TERMIOS.c_oflag, output === 'raw' ? OPOST : 0, output === 'raw' ? 0 : OPOST)
   change(raw, TERMIOS.c_cflag, CSIZE | PARENB, CS8)
   change(raw, TERMIOS.c_lflag, ECHO | ECHONL | ICANON | ISIG | IEXTEN, 0)
   raw[TERMIOS.c_cc + VMIN] = 1

@@ -4,8 +4,8 @@ import { isErrno } from '../../../runtime/sys/error.ts'
 import { copyWindowSize, type Modes, rawModes, setTerminalModes, terminalModes } from '../../../runtime/sys/tty.ts'
 
 export interface HostTerminal {
-  /** Makes it pass on every key; restore() is to be called on every way out. */
-  raw(): void
+  /** Makes it pass on every key; restore() is to be called on every way out. @param output whether it is to map newlines (default) */
+  raw(output?: 'processed' | 'raw'): void
   /** Gives its size to the terminal `master`, now and whenever it changes. */
   follow(master: number): void
   restore(): void
@@ -33,9 +33,9 @@ export const openHostTerminal = (): HostTerminal | undefined => {
   let changed: Modes | undefined
   let resize: (() => void) | undefined
   return {
-    raw: () => {
+    raw: (output) => {
       if (before === undefined) return
-      changed = rawModes(before)
+      changed = rawModes(before, output)
       setTerminalModes(terminal, changed)
     },
     follow: (master) => {

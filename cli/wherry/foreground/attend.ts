@@ -111,7 +111,8 @@ const takeOver = (home: Home, { id, terminal, stdin, stdout, signals }: AttendOp
   process.once('exit', leave)
   if (terminal) for (const name of LEAVING) process.once(name, hungUp)
   if (master !== undefined) host?.follow(master)
-  if (stdin) host?.raw()
+  // the container’s terminal maps newlines, for those who read its output later too
+  if (stdin) host?.raw('raw')
   return leave
 }
 
