@@ -3,12 +3,13 @@
  * sockets of the user's. It has the machine's own addresses inside, and its ports by pasta's -t and -u.
  */
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, readFileSync, rmSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, readFileSync, rmSync } from 'node:fs'
 import { identify } from '../../../runtime/container/process-id.ts'
 import type { ProcessId } from '../../../runtime/container/types.ts'
 import { WherryError } from '../../../runtime/errors.ts'
 import { isErrno } from '../../../runtime/sys/error.ts'
 import type { PublishedPort } from '../../../runtime/network/attachments.ts'
+import { pinNamespace, unpinNamespace } from '../../../runtime/network/cni/pin.ts'
 import { DEFAULT_NETWORK } from '../../../runtime/network/definition.ts'
 import type { ContainerConfig } from '../config.ts'
 import { type Home, placesOf } from '../home.ts'
@@ -29,6 +30,24 @@ const findPasta = (): string => {
     'failed-precondition',
     "networks of users who are not root need pasta, which is not there: install it (Debian's package passt), or use --network none or --network host",
   )
+}
+
+const TUN = '/dev/net/tun'
+
+/** Throws `failed-precondition` where the user may not make an interface of his own. */
+const checkTun = (): void => {
+  try {
+    accessSync(TUN, constants.R_OK | constants.W_OK)
+  } catch (cause) {
+    const problem = isErrno(cause, 'ENOENT')
+      ? 'is not there: load the module (modprobe tun)'
+      : `may not be opened by you: chmod 0666 ${TUN}`
+    throw new WherryError(
+      'failed-precondition',
+      `${TUN}, which pasta makes the container's interface with, ${problem}; or use --network none or host`,
+      { cause },
+    )
+  }
 }
 
 /** Throws `unsupported` for what only networks of root have. */
@@ -99,6 +118,7 @@ const readPid = (path: string): number => {
 export const pastaNetwork = (home: Home, config: ContainerConfig): RunNetwork => {
   const path = findPasta()
   checkRequest(config)
+  checkTun()
   if (networkNames(config.request.network).length > 1) throw new WherryError('unsupported', 'several networks need root of the machine')
   const wanted = wantedPorts(config.request.network, config.process.exposed)
   // that they are free is found out now; they are pasta's own afterwards
@@ -114,17 +134,18 @@ export const pastaNetwork = (home: Home, config: ContainerConfig): RunNetwork =>
       const pidFile = `${placesOf(home, config.id).run}/pasta.pid`
       rmSync(pidFile, { force: true })
       close()
-      const argv = [
-        '--config-net',
-        '--quiet',
-        '--no-map-gw',
-        ...portFlags(published),
-        '--pid',
-        pidFile,
-        '--netns',
-        `/proc/${init.pid}/ns/net`,
-      ]
-      const { status, stderr } = await run(path, argv)
+      const netns = `${placesOf(home, config.id).run}/netns`
+      // it gives up the capability by which it could look at another process’s namespaces, but not what it may do in them
+      pinNamespace(init.pid, netns)
+      let ended: Awaited<ReturnType<typeof run>>
+      try {
+        // the path goes as soon as it is open; it is ended by us
+        const own = ['--config-net', '--quiet', '--no-map-gw', '--no-netns-quit', '--runas', '0:0']
+        ended = await run(path, [...own, ...portFlags(published), '--pid', pidFile, '--netns', netns])
+      } finally {
+        unpinNamespace(netns)
+      }
+      const { status, stderr } = ended
       const pid = readPid(pidFile)
       if (status !== 0 || pid === 0)
         throw new WherryError(
