@@ -17,6 +17,7 @@ import type { Descriptor } from '../spec/types.ts'
 import type { BlobIngest, Layer, LayerIdentity, LayerIngest, Store } from '../store/types.ts'
 import { Ahead } from './ahead.ts'
 import { removeIfDamaged } from './damaged.ts'
+import type { Flush } from './flush.ts'
 import type { Pace } from './pace.ts'
 import type { LayerProgress } from './progress.ts'
 import type { Slots } from './slots.ts'
@@ -35,6 +36,7 @@ export interface LayerWork {
   /** To the source: held while bytes come. */
   readonly connections: Slots
   readonly pace: Pace
+  readonly flush: Flush
   /** The layers below, lowest first, once they are all there. */
   readonly lowers: () => Promise<readonly Layer[]>
 }
@@ -142,7 +144,7 @@ const giveUp = async ({ store, descriptor, signal }: LayerWork, { blob, folder }
 
 /** All bytes of the blob through a thread, once there is one; until then they are downloaded ahead. */
 const stream = async (work: LayerWork, { blob, folder }: Claim, fd: number | undefined): Promise<LayerFacts | undefined> => {
-  const { descriptor, source, identity, signal, limits, style, progress, threads, connections, pace } = work
+  const { descriptor, source, identity, signal, limits, style, progress, threads, connections, pace, flush } = work
   const disconnect = blob === undefined ? undefined : await connections.take(signal)
   const thread = threads.take(signal)
   /** Of the stream: who gives the layer up does not wait for bytes that may be slow to come. */
@@ -158,14 +160,16 @@ const stream = async (work: LayerWork, { blob, folder }: Claim, fd: number | und
     await thread
     const present = ahead?.position ?? descriptor.size
     progress.moved(present, 0)
-    return await unpackLayer({
-      descriptor,
-      signal,
-      onProgress: (position) => progress.moved(Math.max(position, present), position),
-      blob: { fd: blob?.fd ?? fd!, offset: present },
-      ...(ahead === undefined ? {} : { source: pace.measured(ahead.rest()) }),
-      ...(folder === undefined ? {} : { unpack: { diffID: identity.diffID, folder: folder.folder, limits, style } }),
-    })
+    return await flush.during(() =>
+      unpackLayer({
+        descriptor,
+        signal,
+        onProgress: (position) => progress.moved(Math.max(position, present), position),
+        blob: { fd: blob?.fd ?? fd!, offset: present },
+        ...(ahead === undefined ? {} : { source: pace.measured(ahead.rest()) }),
+        ...(folder === undefined ? {} : { unpack: { diffID: identity.diffID, folder: folder.folder, limits, style } }),
+      }),
+    )
   } finally {
     stop.abort()
     // what it says of its end is nobody’s concern any more

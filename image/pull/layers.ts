@@ -6,6 +6,7 @@ import type { ImageSource } from '../source.ts'
 import { layerIdentities } from '../store/chain-id.ts'
 import type { Layer, Store } from '../store/types.ts'
 import type { Resolved } from './document.ts'
+import { Flush } from './flush.ts'
 import { bringLayer } from './layer.ts'
 import { Pace } from './pace.ts'
 import { LayerProgress } from './progress.ts'
@@ -41,6 +42,7 @@ export const bringLayers = async (
   const stop = new AbortController()
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal])
   const style = own().confined ? 'user' : 'trusted'
+  const flush = new Flush(store.root)
   let first: { readonly error: unknown } | undefined
   const ready: Promise<Layer>[] = []
   const begin: (() => void)[] = []
@@ -63,6 +65,7 @@ export const bringLayers = async (
         threads,
         connections,
         pace,
+        flush,
         lowers: () => Promise.all(ready.slice(0, index)),
       })
       fetched ||= brought.fetched
@@ -80,6 +83,7 @@ export const bringLayers = async (
   for (const index of order) begin[index]!()
 
   const settled = await Promise.allSettled(ready)
+  await flush.end()
   if (first === undefined) return { layers: await Promise.all(ready), fetched }
   throw explain(first.error, source, options.signal, settled)
 }
