@@ -3,7 +3,7 @@ import { type Event, EVENT_TYPES, journalFolder } from '../containers/events.ts'
 import { readEvents } from '../containers/events-read.ts'
 import { type Filters, matchesLabels, parseFilters } from '../support/filters.ts'
 import { harmless } from '../support/listing.ts'
-import { parseMoment } from '../support/moment.ts'
+import { parseMomentExactly, readMoment } from '../support/moment.ts'
 import { print } from '../support/output.ts'
 import { UsageError } from '../support/parse.ts'
 import { compileTemplate, type Value } from '../support/template/template.ts'
@@ -13,20 +13,8 @@ import { defineCommand } from './context.ts'
 const FILTERS = ['container', 'event', 'id', 'image', 'label', 'network', 'scope', 'type', 'volume']
 const SCOPE = 'local'
 
-const momentOf = (flag: string, text: string | undefined): number | undefined => {
-  if (text === undefined || text === '') return undefined
-  const moment = parseMoment(text)
-  if (moment !== undefined) return moment
-  throw new UsageError(
-    `--${flag} ${JSON.stringify(text)}: a time like 2024-01-31T12:00:00Z, seconds since 1970, or how long ago (10m) is wanted`,
-  )
-}
-
-/** Nanoseconds since the epoch. */
-const nanoseconds = (time: string): bigint => {
-  const fraction = /\.(\d+)/.exec(time)?.[1] ?? ''
-  return BigInt(Math.floor(Date.parse(time) / 1000)) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0').slice(0, 9))
-}
+/** Nanoseconds since the epoch of what the journal has. */
+const nanoseconds = (time: string): bigint => parseMomentExactly(time)!
 
 const named = (wanted: string, id: string, name: string | undefined): boolean =>
   wanted === name || `/${name}` === wanted || (wanted !== '' && id.startsWith(wanted))
@@ -136,19 +124,20 @@ Filters: container=NAME|ID, event=ACTION, id=ID, image=NAME, label=KEY[=VALUE], 
     format: { type: 'string', value: 'FORMAT', help: 'json (an object per line), or a template' },
   },
   async run({ flags, context }) {
-    const [since, until] = [momentOf('since', flags.since), momentOf('until', flags.until)]
+    const wrong = (problem: string): Error => new UsageError(problem)
+    const [since, until] = [readMoment('since', flags.since, wrong), readMoment('until', flags.until, wrong)]
     const matches = filterOf(parseFilters(flags.filter ?? [], FILTERS))
     const format = formatter(flags.format)
     const { root } = await openHome(context)
     mkdirSync(journalFolder(root), { recursive: true, mode: 0o700 })
-    const left = until === undefined ? undefined : until - Date.now()
+    const left = until === undefined ? undefined : Number(until / 1_000_000n) - Date.now()
     const follow = left === undefined || left > 0
     const due = left === undefined || left <= 0 ? undefined : AbortSignal.timeout(Math.min(left, 2 ** 31 - 1))
     const signal = due === undefined ? context.signal : AbortSignal.any([context.signal, due])
     // what has happened is read for --since, and for an end that has passed
     const past = since !== undefined || (until !== undefined && !follow)
     for await (const event of readEvents(root, { past, follow, signal })) {
-      const time = Date.parse(event.time)
+      const time = nanoseconds(event.time)
       if ((since === undefined || time >= since) && (until === undefined || time <= until) && matches(event)) print(`${format(event)}\n`)
     }
     context.signal.throwIfAborted()

@@ -5,23 +5,14 @@ import { WherryError } from '../../runtime/errors.ts'
 import { keeperFolders } from '../containers/home.ts'
 import { LineFilter } from '../containers/logs.ts'
 import { tidy } from '../containers/tidy.ts'
-import { parseMoment } from '../support/moment.ts'
+import { readMoment } from '../support/moment.ts'
 import { complain, print } from '../support/output.ts'
 import { UsageError } from '../support/parse.ts'
 import { openHome } from './containers.ts'
 import { defineCommand } from './context.ts'
 
+/** Of a millisecond. */
 const NANOSECONDS = 1_000_000
-
-const momentOf = (flag: string, text: string | undefined): bigint | undefined => {
-  if (text === undefined || text === '') return undefined
-  const moment = parseMoment(text)
-  if (moment === undefined)
-    throw new UsageError(
-      `--${flag} ${JSON.stringify(text)}: a time like 2024-01-31T12:00:00Z, seconds since 1970, or how long ago (10m) is wanted`,
-    )
-  return BigInt(Math.round(moment * 1000)) * BigInt(NANOSECONDS / 1000)
-}
 
 /** docker takes what is negative for all of it. */
 const tailOf = (text: string | undefined): From => {
@@ -58,7 +49,8 @@ Times are RFC 3339, seconds since 1970, or how long ago (10m). A line belongs to
     details: { type: 'boolean', help: 'accepted: there are none' },
   },
   async run({ flags, args: [text], context }) {
-    const [since, until] = [momentOf('since', flags.since), momentOf('until', flags.until)]
+    const wrong = (problem: string): Error => new UsageError(problem)
+    const [since, until] = [readMoment('since', flags.since, wrong), readMoment('until', flags.until, wrong)]
     const from = tailOf(flags.tail)
     const home = await openHome(context)
     const { id, config } = await tidy(home, text!)

@@ -1,6 +1,6 @@
 /** Containers for tests of the command line: a store with an image of busybox, and what is left of them removed. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { Wherry } from './cli.ts'
 import { makeRootfs } from './rootfs.ts'
 
@@ -29,6 +29,13 @@ export class Containers extends Wherry {
   /** A shell script of the container’s. */
   startShell(name: string, script: string, flags: readonly string[] = []): Promise<string> {
     return this.start(name, ['sh', '-c', script], flags)
+  }
+
+  /** Lines of the journal of events that are about the container of this name. */
+  eventsOf(name: string): string {
+    const path = `${this.root}/events/journal`
+    const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []
+    return lines.filter((line) => line.includes(`"name":${JSON.stringify(name)}`)).join('\n')
   }
 
   override async close(): Promise<void> {
