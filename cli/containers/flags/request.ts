@@ -84,9 +84,16 @@ const refuseConflicts = (flags: ContainerFlags, { uts, ipc, pid, userns }: Modes
       flags.userns === undefined ? 'uidmap' : `userns ${flags.userns}`,
       'root of a user namespace has no power over the machine; give --cap-add ALL',
     )
+  const shown = { pid: '/proc', network: '/sys' } as const
+  for (const [name, one] of [
+    ['pid', pid],
+    ['network', network],
+  ] as const)
+    if (one.mode === 'container' && userns.mode !== 'host' && userns.container !== one.container)
+      throw new UsageError(
+        `--${name} container:… and another user namespace exclude each other: ${shown[name]} could not be mounted; join its user namespace too (--userns container:…)`,
+      )
   if (flags['read-only-tmpfs'] !== undefined && flags['read-only'] !== true) throw new UsageError('--read-only-tmpfs needs --read-only')
-  if (userns.mode !== 'host' && network.mode === 'host' && flags.sysctl?.some((text) => text.startsWith('net')))
-    throw conflict('sysctl', 'network host', 'it would change the machine')
 }
 
 const modeOf =

@@ -83,8 +83,7 @@ const nanoCpus = (flags: ResourceFlags): number | undefined => {
   if (!/^(?:\d{1,6}(?:\.\d*)?|\.\d+)$/.test(text)) throw bad('cpus', text, 'is no number of CPUs like 2 or 0.5')
   const number = Number(text)
   if (number === 0) return undefined
-  for (const other of ['cpu-quota', 'cpu-period'] as const)
-    if (flags[other]) throw conflict('cpus', other, '--cpus sets quota and period')
+  for (const other of ['cpu-quota', 'cpu-period'] as const) if (flags[other]) throw conflict('cpus', other, '--cpus sets quota and period')
   if (number < LEAST_CPUS) throw bad('cpus', text, `is less than ${LEAST_CPUS}, the least that the kernel shares out`)
   return Math.round(number * BILLION)
 }

@@ -17,18 +17,18 @@ type Request = Omit<ContainerRequest, 'image'>
 const SAFE = ['nosuid', 'noexec', 'nodev'] as const
 const TTY_GROUP = 5
 
-/** sysfs shows a network namespace: it can be mounted by who made that, and where that is another's the machine's is bound. */
+/** sysfs shows a network namespace, and can be mounted by who has power over that: where it is the machine's, and the user namespace is not, the machine's is bound. */
 const sys = (request: Request, facts: SpecFacts): Mount => {
   const readonly = request.security.privileged ? 'rw' : 'ro'
-  const foreign = !isOwn(request, 'network') && (facts.machine.rootless || facts.mappings !== undefined)
+  const foreign = request.network.mode === 'host' && (facts.machine.rootless || facts.mappings !== undefined)
   return foreign
     ? { destination: '/sys', type: 'bind', source: '/sys', options: ['rbind', 'rslave', ...SAFE, ...(readonly === 'ro' ? ['ro'] : [])] }
     : { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...SAFE, readonly] }
 }
 
-/** As sysfs, of a pid namespace. */
+/** As sysfs, of a pid namespace. The machine's must never be seen by who is not to see its processes. */
 const proc = (request: Request, facts: SpecFacts): Mount => {
-  const foreign = !isOwn(request, 'pid') && (facts.machine.rootless || facts.mappings !== undefined)
+  const foreign = request.pid.mode === 'host' && (facts.machine.rootless || facts.mappings !== undefined)
   return foreign
     ? { destination: '/proc', type: 'bind', source: '/proc', options: ['rbind', 'rslave', ...SAFE] }
     : { destination: '/proc', type: 'proc', source: 'proc', options: [...SAFE] }

@@ -190,6 +190,14 @@ const BAD: readonly (readonly [argv: readonly string[], message: string])[] = [
   [['--shm-size', '1m', '--ipc', 'host'], '--shm-size and --ipc host exclude each other: /dev/shm is not its own'],
   [['--init', '--pid', 'host'], '--init and --pid host exclude each other: its first process would not be the first of its pid namespace'],
   [
+    ['--pid', 'container:c', '--userns', 'auto'],
+    '--pid container:… and another user namespace exclude each other: /proc could not be mounted; join its user namespace too (--userns container:…)',
+  ],
+  [
+    ['--network', 'container:c', '--uidmap', '0:1:2'],
+    '--network container:… and another user namespace exclude each other: /sys could not be mounted; join its user namespace too (--userns container:…)',
+  ],
+  [
     ['--privileged', '--userns', 'auto'],
     '--privileged and --userns auto exclude each other: root of a user namespace has no power over the machine; give --cap-add ALL',
   ],

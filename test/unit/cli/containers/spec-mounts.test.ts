@@ -56,6 +56,14 @@ test('binds the machine’s /sys and /proc where none of its own can be mounted'
     assert.equal(at('/proc', [...userns], options)?.type, 'proc')
   }
   assert.equal(at('/sys', ['--network', 'host'])?.type, 'sysfs')
+  // the machine's processes are nobody's who shares those of a container
+  const read = { containers: { c: configFor(requestOf()) } }
+  const argv = ['--pid', 'container:c', '--network', 'container:c', '--userns', 'container:c']
+  const joined = { read, mappings: MAPPINGS, inits: new Map([['ab'.repeat(32), 7]]) }
+  assert.deepEqual(
+    ['/proc', '/sys'].map((target) => at(target, argv, joined)?.type),
+    ['proc', 'sysfs'],
+  )
 })
 
 test('gives terminals to group tty where there is one', () => {
