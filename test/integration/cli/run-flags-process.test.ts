@@ -300,6 +300,25 @@ describe('flags of wherry run: the process', { skip: requires('root', 'busybox')
     assert.match(await wherry.fails(['run', '--explain=elf'], 125), /--explain=elf needs a file, and then the image/)
   })
 
+  test('--storage-opt size limits what is written, or says what the file system lacks', async () => {
+    const { status, stderr } = await wherry.run([
+      'run',
+      '--rm',
+      '--network',
+      'none',
+      '--storage-opt',
+      'size=1m',
+      IMAGE,
+      'sh',
+      '-c',
+      'head -c 4000000 /dev/zero > /new',
+    ])
+    assert.ok(
+      status === 125 ? /project quotas|prjquota/.test(stderr) : /No space left|Disk quota exceeded/.test(stderr),
+      `${status}: ${stderr}`,
+    )
+  })
+
   test('--oom-score-adj and --ulimit', async () => {
     const said = await shell(
       ['--oom-score-adj', '321', '--ulimit', 'nofile=123:456', '--ulimit', 'core=0'],
