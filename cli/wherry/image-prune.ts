@@ -1,4 +1,6 @@
 import type { Removed, Store } from '../../image/store/store.ts'
+import type { Home } from '../containers/home.ts'
+import { ownerExists } from '../containers/owners.ts'
 import { confirm } from '../support/confirm.ts'
 import { type Filters, matchesLabels, parseFilters } from '../support/filters.ts'
 import { humanSize } from '../support/human.ts'
@@ -35,9 +37,9 @@ const chosen = async (store: Store, all: boolean, filters: Filters): Promise<Rem
 }
 
 /** Prints what has gone. */
-export const pruneImages = async (store: Store, all: boolean, filters: Filters): Promise<number> => {
+export const pruneImages = async (store: Store, home: Pick<Home, 'root' | 'runRoot'>, all: boolean, filters: Filters): Promise<number> => {
   const removed = await chosen(store, all, filters)
-  const { bytes } = await store.collect({ released: removed.released })
+  const { bytes } = await store.collect({ released: removed.released, ownerExists: ownerExists(home) })
   const lines = removedLines(removed)
   if (lines !== '') print(`Deleted Images:\n${lines}\n`)
   return bytes
@@ -63,7 +65,7 @@ Filters: until=TIME (made before that), label=KEY[=VALUE], label!=KEY[=VALUE].`,
     const what = all ? 'all images without at least one container associated to them' : 'all dangling images'
     const store = await changeStore(context) // first: it may begin this program again
     if (!flags.force && !confirm(`WARNING! This will remove ${what}.`, '--force')) return 0
-    print(`Total reclaimed space: ${humanSize(await pruneImages(store, all, filters))}\n`)
+    print(`Total reclaimed space: ${humanSize(await pruneImages(store, context, all, filters))}\n`)
     return 0
   },
 })

@@ -1,0 +1,99 @@
+/** What containers, volumes and images take and keep: system df, system prune, image prune, rmi, info, migrate, doctor. */
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import { cells } from '../../support/cli.ts'
+import { Containers } from '../../support/cli-containers.ts'
+import { requires } from '../../support/requires.ts'
+
+const skip = requires('root', 'busybox')
+let w: Containers
+
+before(async () => {
+  if (skip) return
+  w = await Containers.open()
+  await w.start('up', ['sleep', '1000'], ['-v', 'kept:/data'])
+  await w.ok(
+    'run',
+    '--name',
+    'down',
+    '--network',
+    'none',
+    '-v',
+    '/anonymous',
+    'busybox',
+    'dd',
+    'if=/dev/zero',
+    'of=/file',
+    'bs=1M',
+    'count=3',
+  )
+  await w.ok('run', '--rm', '--network', 'none', '-v', 'loose:/data', 'busybox', 'dd', 'if=/dev/zero', 'of=/data/file', 'bs=1M', 'count=2')
+})
+after(async () => await w?.close())
+
+const row = async (type: string): Promise<readonly string[]> =>
+  cells(await w.ok('system', 'df')).find(([first]) => first === type) ?? assert.fail(`no row ${type}`)
+
+test('system df counts containers and volumes, and what could go', { skip }, async () => {
+  const [, total, active, size, reclaimable] = await row('Containers')
+  assert.deepEqual([total, active], ['2', '1'])
+  assert.ok(Number.parseFloat(size!) >= 3.1 && size!.endsWith('MB'), size)
+  assert.match(reclaimable!, /^3\.\d+MB \(9\d%\)$/)
+  const volumes = await row('Local Volumes')
+  assert.deepEqual(volumes.slice(1, 3), ['3', '2'])
+  assert.match(volumes[4]!, /^2\.1\d?MB \(9\d%\)$/)
+  const { Containers: containers, Volumes: named } = JSON.parse(await w.ok('system', 'df', '-v', '--format', 'json')) as Record<
+    string,
+    Record<string, string>[]
+  >
+  assert.deepEqual(
+    containers!.map(({ Names }) => Names),
+    ['down', 'up'],
+  )
+  assert.deepEqual(
+    named!.filter(({ Name }) => Name!.length < 10).map(({ Name, Links }) => [Name, Links]),
+    [
+      ['kept', '1'],
+      ['loose', '0'],
+    ],
+  )
+})
+
+test('what containers use is not removed', { skip }, async () => {
+  assert.match(await w.fails(['rmi', 'busybox']), /container/)
+  await w.ok('image', 'prune', '--all', '--force')
+  assert.match(await w.ok('images'), /busybox/)
+  await w.ok('rmi', '--force', 'busybox')
+  await w.ok('image', 'prune', '--all', '--force')
+  // its layers stay for as long as it is there
+  await w.ok('restart', '--time', '0', 'up')
+  assert.equal((await w.ok('exec', 'up', 'echo', 'alive')).trim(), 'alive')
+})
+
+test('info and migrate tell of containers; doctor of the machine', { skip }, async () => {
+  const info = JSON.parse(await w.ok('info', '--format', 'json')) as Record<string, unknown>
+  assert.deepEqual(
+    ['Containers', 'ContainersRunning', 'ContainersPaused', 'ContainersStopped'].map((key) => info[key]),
+    [2, 1, 0, 1],
+  )
+  assert.match(await w.ok('system', 'migrate'), /^nothing to do: 2 containers and 0 images are of version 1$/m)
+  const checks = JSON.parse((await w.run(['doctor', '--format', 'json'])).stdout) as { name: string; status: string }[]
+  assert.ok(checks.some(({ name, status }) => name === 'overlay' && status === 'ok'))
+  const { status } = await w.run(['doctor'])
+  assert.equal(status, checks.some((check) => check.status === 'missing') ? 1 : 0)
+})
+
+test('system prune removes what does not run, and volumes only where they are named', { skip }, async () => {
+  assert.match(await w.fails(['system', 'prune', '--volumes', '--filter', 'until=1h']), /do not go together/)
+  const first = await w.ok('system', 'prune', '--force')
+  assert.match(first, /Deleted Containers:\n[0-9a-f]{64}\n\n/)
+  assert.match(first, /Total reclaimed space: 3\.\d+MB/)
+  assert.deepEqual((await w.ok('ps', '--all', '--format', '{{.Names}}')).trim().split('\n'), ['up'])
+  assert.equal((await w.ok('volume', 'ls', '-q')).trim().split('\n').length, 3)
+  assert.match(await w.ok('system', 'prune', '--force', '--volumes'), /Deleted Volumes:\n[0-9a-f]{64}\n/)
+  assert.deepEqual((await w.ok('volume', 'ls', '-q')).trim().split('\n'), ['kept', 'loose'])
+  assert.ok(existsSync(`${w.root}/volumes/loose/_data/file`))
+  await w.ok('commit', '--quiet', 'up', 'unused')
+  assert.match(await w.ok('system', 'prune', '--force', '--all'), /Untagged: unused:latest/)
+})
