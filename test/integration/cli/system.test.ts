@@ -35,7 +35,10 @@ describe('wherry system', { skip: requires('root') }, () => {
     const verbose = await wherry.ok('system', 'df', '-v')
     assert.match(verbose, /^REPOSITORY +TAG +IMAGE ID +CREATED +SIZE +SHARED SIZE +UNIQUE SIZE +CONTAINERS$/m)
     assert.match(verbose, new RegExp(`^${registry.host}/team/app +2 +\\S+ .* [\\d.]+MB +[\\d.]+kB +[\\d.]+kB +0$`, 'm'))
-    assert.equal(await wherry.ok('system', 'df', '--format', '{{.Type}} {{.TotalCount}}'), 'Images 2\nContainers 0\nLocal Volumes 0\nUnfinished -\n')
+    assert.equal(
+      await wherry.ok('system', 'df', '--format', '{{.Type}} {{.TotalCount}}'),
+      'Images 2\nContainers 0\nLocal Volumes 0\nUnfinished -\n',
+    )
     const json = JSON.parse(await wherry.ok('system', 'df', '-v', '--format', 'json')) as { Images: unknown[] }
     assert.equal(json.Images.length, 2)
   })
