@@ -38,6 +38,10 @@ test('a store that is worked on survives power cuts', { skip: needed }, async ()
 })
 
 test('one that forgets fsync does not: the test can see it', { skip: needed }, async () => {
-  const results = await cut(8, { WHERRY_NO_SYNC: '1' })
-  assert.ok(results.some(({ wrong }) => wrong.length > 0))
+  // by chance the kernel has written everything before each cut
+  for (let round = 0; round < 10; round++) {
+    const results = await cut(8, { WHERRY_NO_SYNC: '1' })
+    if (results.some(({ wrong }) => wrong.length > 0)) return
+  }
+  assert.fail('nothing was found to be lost')
 })
