@@ -1,5 +1,5 @@
 /** Processes of a container as /proc shows them to this machine, in the words of ps(1). */
-import { readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { isErrno } from '../../runtime/sys/error.ts'
 
 /** USER_HZ, which is 100 on all machines that we run on; time(7). */
@@ -75,6 +75,24 @@ const readProcess = (pid: number, uptime: number): ProcessInfo | undefined => {
     if (isErrno(error, 'ENOENT', 'ESRCH')) return undefined
     throw error
   }
+}
+
+const pidNamespace = (pid: string): string | undefined => {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return undefined
+    throw error
+  }
+}
+
+/** Processes in the pid namespace of `init`, where no cgroup tells; init alone if that is ours too. */
+export const pidsBeside = (init: number): number[] => {
+  const namespace = pidNamespace(String(init))
+  if (namespace === undefined || namespace === pidNamespace('self')) return [init]
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && pidNamespace(name) === namespace)
+    .map(Number)
 }
 
 /** Those of `pids` that are there, in this order. */

@@ -35,7 +35,7 @@ const removeLocked = async (home: Home, container: Container, { force, volumes }
     )
   if (isUp(status)) {
     markStopped(home, container)
-    await engineKill(home.engine, id, SIGNALS.SIGKILL, { all: true })
+    await engineKill(home.engine, id, SIGNALS.SIGKILL, { all: false })
     emit(home, 'kill', config, { signal: String(SIGNALS.SIGKILL) })
     await awaitExit(home, id, DYING)
     // what it leaves is taken away as after any end, but not started again

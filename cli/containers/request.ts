@@ -176,7 +176,7 @@ export interface HealthRequest {
 
 export interface LogRequest {
   /** `json-file` and `local` are other names of `spool`. */
-  readonly driver: 'spool' | 'none' | 'journald'
+  readonly driver: 'spool' | 'none'
   /** Bytes of one file, and how many there are. */
   readonly maxSize: number
   readonly maxFiles: number

@@ -19,6 +19,9 @@ import { teardown } from './teardown.ts'
 import { timeNow } from './times.ts'
 import { openVolumes } from './volumes/open.ts'
 
+/** --log-driver none: who is attached reads what passes through it, and nobody else. */
+const UNREAD = logOptions(64 * 1024, 2)
+
 export interface StartOptions {
   /** Of -i: `once` ends stdin when the first that attached to it leaves. With a terminal it does not count. */
   readonly stdin: 'open' | 'once'
@@ -59,7 +62,7 @@ const createInit = (home: Home, config: ContainerConfig, { root, spec, mountSour
     },
     {
       ...keeperFolders(home, id),
-      log: logOptions(request.log.maxSize, request.log.maxFiles),
+      log: request.log.driver === 'none' ? UNREAD : logOptions(request.log.maxSize, request.log.maxFiles),
       durable: !request.autoRemove,
       stdin: request.tty || !request.interactive ? 'none' : options.stdin,
       terminal: request.tty,

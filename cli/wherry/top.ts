@@ -1,5 +1,6 @@
 import { ps } from '../../runtime/container/update.ts'
-import { type Column, COLUMN_NAMES, columnOf, readProcesses } from '../containers/processes.ts'
+import { engineRecord } from '../containers/exec-process.ts'
+import { type Column, COLUMN_NAMES, columnOf, pidsBeside, readProcesses } from '../containers/processes.ts'
 import { requireUp } from '../containers/signal.ts'
 import { tidy } from '../containers/tidy.ts'
 import { harmless } from '../support/listing.ts'
@@ -61,7 +62,9 @@ are -ef (default), aux, and -o with columns: ${COLUMN_NAMES.join(', ')}.`,
     const home = await openHome(context, [text!])
     const container = await tidy(home, text!)
     await requireUp(home, container)
-    const pids = await ps(home.engine, container.id)
+    const inCgroup = await ps(home.engine, container.id)
+    // users without a cgroup of their own
+    const pids = inCgroup.length > 0 ? inCgroup : pidsBeside(engineRecord(home, container).init.pid)
     const processes = readProcesses([...pids].sort((a, b) => a - b))
     const rows = [
       columns.map(({ title }) => title),

@@ -34,12 +34,12 @@ export const LIFECYCLE_FLAGS = {
     type: 'string',
     value: 'DRIVER',
     choices: ['spool', 'json-file', 'local', 'k8s-file', 'journald', 'none'],
-    help: 'where its output goes: spool (default; json-file, local and k8s-file are other names), journald or none',
+    help: 'where its output is kept: spool (default; json-file, local and k8s-file are other names) or none',
   },
   'log-opt': {
     type: 'list',
     value: 'NAME=VALUE',
-    help: 'max-size=SIZE and max-file=N of the spool (default 10m and 3), tag=TEXT of journald',
+    help: 'max-size=SIZE and max-file=N of the spool (default 10m and 3), tag=TEXT',
   },
   ...HEALTH_FLAGS,
 } as const satisfies Flags
@@ -113,13 +113,18 @@ const logFiles = (text: string): number => {
 /** What each driver has; docker's others would change nothing here, and saying nothing would let people believe that they do. */
 const LOG_OPTIONS: Readonly<Record<LogRequest['driver'], readonly string[]>> = {
   spool: ['max-size', 'max-file', 'tag'],
-  journald: ['max-size', 'max-file', 'tag'],
   none: [],
 }
 
 export const readLog = (flags: LifecycleFlags): LogRequest => {
   const given = flags['log-driver'] ?? 'spool'
-  const driver = given === 'none' || given === 'journald' ? given : 'spool'
+  if (given === 'journald')
+    throw bad(
+      'log-driver',
+      given,
+      'is not to be had: nothing stays beside a container that could send its output on; keep it in the spool, and let `wherry logs --follow NAME | systemd-cat -t NAME` run as long as you want it in the journal',
+    )
+  const driver = given === 'none' ? given : 'spool'
   const options = new Map<string, string>()
   for (const text of flags['log-opt'] ?? []) {
     const [name, value] = halves(line('log-opt', text), '=')

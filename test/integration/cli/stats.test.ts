@@ -58,7 +58,7 @@ describe('wherry stats and top', { skip: requires('root', 'busybox') }, () => {
   test('on a terminal it is drawn again and again, until it is interrupted', async () => {
     const { terminal, ended } = wherry.onTerminal(['stats'], { columns: 60 })
     for (let round = 0; round < 2; round++) {
-      const frame = await terminal.until(/\x1b\[H.*CONTAINER ID[^]*?\x1b\[J/)
+      const frame = await terminal.until(/\x1b\[H.*CONTAINER ID[\s\S]*?\x1b\[J/)
       for (const line of frame.split('\r\n')) assert.ok(line.replace(/\x1b\[\d*\w/g, '').length <= 60, line)
     }
     terminal.write('\x03')

@@ -89,8 +89,9 @@ test('reads how long it lives', () => {
     maxSize: 1_048_576,
     maxFiles: 5,
   })
-  assert.deepEqual(requestOf('--log-driver', 'journald', '--log-opt', 'tag=x').log, {
-    driver: 'journald',
+  assert.deepEqual(requestOf('--log-driver', 'none').log.driver, 'none')
+  assert.deepEqual(requestOf('--log-driver', 'local', '--log-opt', 'tag=x').log, {
+    driver: 'spool',
     maxSize: 10_485_760,
     maxFiles: 3,
     tag: 'x',
@@ -144,6 +145,10 @@ const BAD: readonly (readonly [argv: readonly string[], message: string])[] = [
   [
     ['--log-driver', 'syslog'],
     '--log-driver: "syslog" is none of spool, json-file, local, k8s-file, journald, none: see wherry run --help',
+  ],
+  [
+    ['--log-driver', 'journald'],
+    '--log-driver: "journald" is not to be had: nothing stays beside a container that could send its output on; keep it in the spool, and let `wherry logs --follow NAME | systemd-cat -t NAME` run as long as you want it in the journal',
   ],
   [['--log-opt', 'x'], '--log-opt: "x" is not of the form NAME=VALUE'],
   [['--log-opt', 'compress=true'], '--log-opt: "compress=true" is unknown; the driver spool has max-size, max-file, tag'],
