@@ -109,11 +109,11 @@ class Stale extends Error {}
 /** Undefined if only the blob was missing. */
 const bring = async (work: LayerWork, claimed: Claim): Promise<Layer | undefined> => {
   const { store, descriptor } = work
-  const { blob } = claimed
-  const fd = blob === undefined ? store.blobs.open(descriptor.digest) : undefined
+  let fd: number | undefined
   try {
     let facts: LayerFacts | undefined
     try {
+      if (claimed.blob === undefined) fd = store.blobs.open(descriptor.digest)
       facts = await stream(work, claimed, fd)
     } catch (error) {
       return await giveUp(work, claimed, error)
