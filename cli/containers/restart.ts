@@ -85,8 +85,8 @@ export const startBoot = async (home: Home): Promise<BootResult[]> => {
       const container = await settle(home, id)
       if (container === undefined || container.state.phase === 'started' || container.state.restartAt !== undefined) return undefined
       if (!startsAtBoot(container.config, container.state)) return undefined
-      // one that has ended in this boot was not brought down by its end
-      if (container.state.boot === bootId() && container.config.request.restart.name !== 'always') return undefined
+      // one that ran since the machine has started was not ended by its end
+      if (container.state.boot === bootId()) return undefined
       try {
         await startUnattended(home, { ...container, state: afresh(container.state) })
         return { container, error: undefined }
