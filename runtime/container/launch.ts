@@ -10,6 +10,7 @@ import { WNOHANG, wifsignaled, wtermsig } from '../sys/abi/wait.ts'
 import { executableFile, posixSpawn } from '../sys/spawn.ts'
 import { isErrno } from '../sys/error.ts'
 import { ERRNO } from '../sys/abi/errno.ts'
+import { monotonic } from '../sys/clock.ts'
 import { sleep } from '../sleep.ts'
 import { trySyscall } from '../sys/syscall.ts'
 import type { Channel } from './channel.ts'
@@ -104,11 +105,11 @@ const DYING = 1000
 
 /** The status of a child that is about to end; undefined where it is none, or runs on. */
 const endOf = async (pid: number): Promise<number | undefined> => {
-  const until = performance.now() + DYING
+  const until = monotonic() + DYING
   for (;;) {
     const found = pid === 0 ? -ERRNO.ECHILD : trySyscall('wait4', pid, status, WNOHANG, 0)
     if (found === pid) return status.readInt32LE()
-    if (found !== 0 || performance.now() > until) return undefined
+    if (found !== 0 || monotonic() > until) return undefined
     await sleep(1)
   }
 }
