@@ -113,7 +113,9 @@ export const FLAGS: Readonly<Record<string, Readonly<Record<string, Note>>>> = {
     hugetlb: different('limits of large pages by their size: `2MB=1g`'),
     init: different('a program of Wherry’s own instead of tini or catatonit; no file of it is in the container'),
     ipc: different('`private` is the default, as in docker; the default of podman is `shareable`'),
-    'log-driver': different('json-file, local and k8s-file are other names of `spool`; besides there are journald and none'),
+    'log-driver': different(
+      'json-file, local and k8s-file are other names of `spool`; besides there is none; journald is refused: nothing stays beside a container that could send its output on',
+    ),
     'log-opt': different('max-size, max-file, tag; others are refused'),
     memory: different('without `--memory-swap` there is no swap beside it; at least 512k'),
     'memory-low': different('memory.low of cgroup v2'),
