@@ -74,6 +74,8 @@ export interface ContainerState {
   readonly restarts: number
   /** The user stopped it: unless-stopped leaves it alone, and the policy does not start it again. */
   readonly stoppedByUser: boolean
+  /** It was stopped because the machine ends: the policy starts it when the machine has started, and not before. */
+  readonly suspended?: true
   /** The next start by the policy, RFC 3339. */
   readonly restartAt?: string
   /** Milliseconds that the policy waited for before its last start. */

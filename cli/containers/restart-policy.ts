@@ -9,7 +9,7 @@ const STEADY = 10_000
 
 /** Milliseconds until the next start; undefined where there is none. @param state of a container that has exited */
 export const restartDelay = ({ request: { restart } }: ContainerConfig, state: ContainerState): number | undefined => {
-  if (state.stoppedByUser || restart.name === 'no') return undefined
+  if (state.stoppedByUser || state.suspended === true || restart.name === 'no') return undefined
   if (restart.name === 'on-failure') {
     if (state.exitCode === 0) return undefined
     if (restart.maximum !== undefined && restart.maximum > 0 && state.restarts >= restart.maximum) return undefined

@@ -77,6 +77,12 @@ export interface BootResult {
   readonly error: unknown
 }
 
+/** Stops all that run because the machine ends; what `startBoot` brings back is as their policies say. Resolves to what could not be stopped. */
+export const suspendAll = async (home: Home): Promise<unknown[]> => {
+  const ends = await Promise.allSettled((await tidyAll(home)).map(({ id }) => stop(home, id, { suspend: true })))
+  return ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []))
+}
+
 /** What is to be up after the machine has started; those that are up already are left alone. */
 export const startBoot = async (home: Home): Promise<BootResult[]> => {
   const results: BootResult[] = []
@@ -86,7 +92,7 @@ export const startBoot = async (home: Home): Promise<BootResult[]> => {
       if (container === undefined || container.state.phase === 'started' || container.state.restartAt !== undefined) return undefined
       if (!startsAtBoot(container.config, container.state)) return undefined
       // one that ran since the machine has started was not ended by its end
-      if (container.state.boot === bootId()) return undefined
+      if (container.state.boot === bootId() && container.state.suspended !== true) return undefined
       try {
         await startUnattended(home, { ...container, state: afresh(container.state) })
         return { container, error: undefined }

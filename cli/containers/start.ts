@@ -119,7 +119,7 @@ export const startRun = async (home: Home, config: ContainerConfig, state: Conta
     // they watch init: of a start that is killed none is left once init is gone
     record = { ...record, timers, ...(relay === undefined ? {} : { relay }) }
     await start(home.engine, id)
-    const { restartAt: _, finished: __, exitCode: ___, oomKilled: ____, error: _____, health: ______, ...rest } = state
+    const { restartAt: _, finished: __, exitCode: ___, oomKilled: ____, error: _____, health: ______, suspended: _______, ...rest } = state
     const health = config.process.health === undefined ? {} : { health: { status: 'starting', failures: 0, log: [] } as const }
     const started: ContainerState = { ...rest, ...health, phase: 'started', boot: bootId(), started: timeNow(), stoppedByUser: false }
     writeState(home, config, started)

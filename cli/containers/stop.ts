@@ -19,6 +19,8 @@ export interface StopOptions {
   readonly timeout?: number
   /** Default: the container's own. */
   readonly signal?: number
+  /** The machine ends: it is to come back with it, if its policy says so. */
+  readonly suspend?: boolean
 }
 
 /** Milliseconds that a killed container may take to end. */
@@ -65,10 +67,11 @@ const signalled = async (home: Home, id: string, signal: number): Promise<void> 
 }
 
 /** Ends it, and returns once it has been cleaned up behind. True if there was something to end. Idempotent. */
-export const stop = async (home: Home, text: string, { timeout, signal }: StopOptions = {}): Promise<boolean> => {
+export const stop = async (home: Home, text: string, { timeout, signal, suspend = false }: StopOptions = {}): Promise<boolean> => {
   const asked = await withContainer(home, text, async (found) => {
     const container = cancelRestart(home, found)
-    markStopped(home, container)
+    if (!suspend) markStopped(home, container)
+    else if (container.state.phase === 'started') writeState(home, container.config, { ...container.state, suspended: true })
     const status = await statusOf(home, container)
     if (!isUp(status)) return { container, up: false }
     await signalled(home, container.id, signal ?? container.config.process.stopSignal)

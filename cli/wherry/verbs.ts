@@ -34,6 +34,7 @@ const TABLE: readonly (readonly [Load, ...(readonly string[])])[] = [
   [() => import('./container-health.ts'), 'container health'],
   [() => import('./container-expire.ts'), 'container expire'],
   [() => import('./container-restart-due.ts'), 'container restart-due'],
+  [() => import('./container-suspend.ts'), 'container suspend'],
   [() => import('./network-create.ts'), 'network create'],
   [() => import('./network-ls.ts'), 'network ls', 'network list'],
   [() => import('./network-inspect.ts'), 'network inspect'],
