@@ -25,14 +25,30 @@ if (process.env[INSIDE] === undefined) {
   process.exit(status ?? 1)
 }
 spawnSync('busybox', ['ip', 'link', 'set', 'lo', 'up'], { stdio: 'inherit' })
-// crun does not run where a unified hierarchy beside the others has controllers; nobody but us sees that it is gone
-const UNIFIED = '/sys/fs/cgroup/unified'
-if (existsSync(`${UNIFIED}/cgroup.procs`)) spawnSync('umount', ['--lazy', UNIFIED], { stdio: 'inherit' })
+// crun does not run where a unified hierarchy beside the others has controllers, and engines make folders for controllers that have no hierarchy
+// here: nobody but us sees that the one is gone, and gets the others
+const OWN_CGROUPS = `set -e
+if mountpoint -q /sys/fs/cgroup/unified; then umount -l /sys/fs/cgroup/unified; fi
+mkdir "$0/cgroup"
+mount --rbind /sys/fs/cgroup "$0/cgroup"
+mount -t tmpfs -o mode=755 cgroup /sys/fs/cgroup
+for folder in "$0"/cgroup/*; do
+  mountpoint -q "$folder" || continue
+  mkdir "/sys/fs/cgroup/\${folder##*/}"
+  mount --bind "$folder" "/sys/fs/cgroup/\${folder##*/}"
+done
+umount -l "$0/cgroup"
+rmdir "$0/cgroup"`
 
 const work = mkdtempSync(join(tmpdir(), 'wherry-bench-'))
 /** Where the state of a boot is a tmpfs on most machines; where it is not, another one stands for it. */
 const TMPFS_MAGIC = 0x01021994
 const state = mkdtempSync(join(statfsSync('/run').type === TMPFS_MAGIC ? '/run' : '/dev/shm', 'wherry-bench-'))
+
+if (!existsSync('/sys/fs/cgroup/cgroup.procs')) {
+  const { status } = spawnSync('sh', ['-c', OWN_CGROUPS, work], { stdio: 'inherit' })
+  if (status !== 0) throw new Error('the hierarchies of cgroups cannot be mounted again')
+}
 
 interface Engine {
   readonly name: string
@@ -56,8 +72,7 @@ const removeCgroups = (): void => {
     for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) remove(join(folder, entry.name))
     rmdirSync(folder)
   }
-  // hierarchies are links to each other where they are mounted together
-  for (const folder of roots.map((root) => root + CGROUP)) if (existsSync(folder)) remove(folder)
+  for (const root of roots) if (existsSync(`${root}/cgroup.procs`) && existsSync(root + CGROUP)) remove(root + CGROUP)
 }
 
 const env = { PATH: process.env['PATH'], HOME: work, TMPDIR: work }
