@@ -49,7 +49,7 @@ describe('finding verbs', () => {
     const found = findVerb(['image', 'ls', '-q'], VERBS)
     assert.deepEqual(found.kind === 'verb' && found.rest, ['-q'])
     assert.equal(findVerb(['image'], VERBS).kind, 'group')
-    assert.deepEqual([...groupsOf(VERBS)].sort(), ['image', 'system'])
+    assert.deepEqual([...groupsOf(VERBS)].sort(), ['container', 'image', 'network', 'system', 'volume'])
   })
 
   test('what is unknown names the nearest', () => {
