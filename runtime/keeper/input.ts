@@ -45,4 +45,5 @@ export class TerminalInput extends Writable {
 }
 
 /** @param fd of the writing end of a FIFO, non-blocking; it is the stream's own from here on. */
-export const pipeInput = (fd: number): Writable => new (process.getBuiltinModule('node:net').Socket)({ fd, readable: false, writable: true })
+export const pipeInput = (fd: number): Writable =>
+  new (process.getBuiltinModule('node:net').Socket)({ fd, readable: false, writable: true })
