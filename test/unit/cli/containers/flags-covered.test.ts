@@ -15,7 +15,9 @@ test('each flag stands in an integration test', () => {
     .join('\n')
   const missing = Object.entries<Flag>(RUN_FLAGS).filter(
     ([name, { short, hidden }]) =>
-      hidden !== true && !new RegExp(`['" ]--${name}['"= ]`).test(text) && (short === undefined || !new RegExp(`['"]-[a-z]*${short}['" ]`).test(text)),
+      hidden !== true &&
+      !new RegExp(`['" ]--${name}['"= ]`).test(text) &&
+      (short === undefined || !new RegExp(`['"]-[a-z]*${short}['" ]`).test(text)),
   )
   assert.deepEqual(
     missing.map(([name]) => name),
