@@ -280,7 +280,8 @@ test(
   { skip },
   bench(async (own) => {
     const keeper = own.start({
-      script: 'seq 1 50000; echo early >&2; sleep 0.01; seq 50001 100000; echo late >&2; sleep 0.5; printf unfinished; read line; echo; seq 1 3',
+      script:
+        'seq 1 50000; echo early >&2; sleep 0.01; seq 50001 100000; echo late >&2; sleep 0.5; printf unfinished; read line; echo; seq 1 3',
       stdin: 'open',
       log: { limit: 64 * 1024, slots: 30, consumed: false },
     })
