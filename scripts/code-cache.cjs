@@ -103,11 +103,13 @@ const train = async (program, verb, door) => {
   } catch (error) {
     process.stderr.write(`${verb}: its code cache is not trained: ${error.message}\n`)
   } finally {
+    const remove = () => command('delete', '--force', ID)
     try {
-      command('delete', '--force', ID)
-    } finally {
-      rmSync(folder, { recursive: true, force: true })
+      remove()
+    } catch {
+      remove() // it took too long and was killed half-way: the next one completes it, as long as its state is there
     }
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 
