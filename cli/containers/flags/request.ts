@@ -84,10 +84,11 @@ const refuseConflicts = (flags: ContainerFlags, { uts, ipc, pid, userns }: Modes
       flags.userns === undefined ? 'uidmap' : `userns ${flags.userns}`,
       'root of a user namespace has no power over the machine; give --cap-add ALL',
     )
-  const shown = { pid: '/proc', network: '/sys' } as const
+  const shown = { pid: '/proc', network: '/sys', ipc: '/dev/mqueue' } as const
   for (const [name, one] of [
     ['pid', pid],
     ['network', network],
+    ['ipc', ipc],
   ] as const)
     if (one.mode === 'container' && userns.mode !== 'host' && userns.container !== one.container)
       throw new UsageError(

@@ -8,7 +8,7 @@ import type { ContainerRequest } from '../request.ts'
 import { capabilityNames, capabilitySets } from './capabilities.ts'
 import { deviceRules, linuxDevices } from './devices.ts'
 import type { SpecFacts } from './facts.ts'
-import { mountsOf, rootfsPropagationOf } from './mounts.ts'
+import { hasOwnProc, mountsOf, rootfsPropagationOf } from './mounts.ts'
 import { isOwn, namespacesOf, timeOffsetsOf } from './namespaces.ts'
 import { restrictedPaths } from './paths.ts'
 import { resourcesOf } from './resources.ts'
@@ -42,8 +42,9 @@ const rlimitsOf = ({ ulimits }: ContainerRequest, { machine }: SpecFacts): reado
 }
 
 /** What programs without privileges expect of a network of their own, as docker sets it: to serve port 80, and to ping. */
-const sysctlsOf = (request: ContainerRequest, { machine, mappings }: SpecFacts): Readonly<Record<string, string>> => {
-  if (!isOwn(request, 'network')) return request.sysctls
+const sysctlsOf = (request: ContainerRequest, facts: SpecFacts): Readonly<Record<string, string>> => {
+  const { machine, mappings } = facts
+  if (!isOwn(request, 'network') || !hasOwnProc(request, facts)) return request.sysctls
   return {
     'net/ipv4/ip_unprivileged_port_start': '0',
     ...(machine.rootless || mappings !== undefined ? {} : { 'net/ipv4/ping_group_range': '0 2147483647' }),
@@ -55,7 +56,8 @@ const sysctlsOf = (request: ContainerRequest, { machine, mappings }: SpecFacts):
 const cgroupsPathOf = ({ id, request: { cgroupParent } }: ContainerConfig, { machine }: SpecFacts): string | undefined => {
   if (machine.cgroup.systemd) return `${cgroupParent ?? (machine.rootless ? 'user.slice' : 'machine.slice')}:wherry:${id}`
   if (cgroupParent !== undefined) return `${cgroupParent.replace(/\/+$/, '')}/${id}`
-  return machine.rootless ? undefined : `/wherry/${id}`
+  // without a folder of ours above it, which nobody could take away while others come and go
+  return machine.rootless ? undefined : `/wherry-${id}`
 }
 
 /** A daemon that the kernel is to spare does not have its containers spared. */

@@ -11,11 +11,11 @@ const numberOf = ({ rdev }: Stats): DeviceNumber => ({ major: (rdev >> 8) & 0xff
 const typeOf = (stat: Stats): 'c' | 'b' | 'p' | undefined =>
   stat.isCharacterDevice() ? 'c' : stat.isBlockDevice() ? 'b' : stat.isFIFO() ? 'p' : undefined
 
-const fact = (stat: Stats, path: string, access: string): DeviceFact | undefined => {
+const fact = (stat: Stats, source: string, path: string, access: string): DeviceFact | undefined => {
   const type = typeOf(stat)
   if (type === undefined) return undefined
   const number = type === 'p' ? { major: 0, minor: 0 } : numberOf(stat)
-  return { type, path, ...number, fileMode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid, access }
+  return { type, source, path, ...number, fileMode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid, access }
 }
 
 /** Not devices of the machine: the terminals of others, and what the container has of its own. */
@@ -42,7 +42,7 @@ const below = (folder: string, target: string, access: string, leftOut: Readonly
     const [path, inside] = [`${folder}/${entry.name}`, `${target}/${entry.name}`]
     if (entry.isDirectory()) return below(path, inside, access, new Set())
     const stat = statSync(path, { throwIfNoEntry: false })
-    const found = stat === undefined || stat.isFIFO() ? undefined : fact(stat, inside, access)
+    const found = stat === undefined || stat.isFIFO() ? undefined : fact(stat, path, inside, access)
     return found === undefined ? [] : [found]
   })
 
@@ -63,7 +63,7 @@ const wanted = ({ source, target, access }: DeviceRequest): readonly DeviceFact[
     if (found.length > 0) return found
     throw new WherryError('invalid-argument', `--device: there are no devices in the folder ${source}`)
   }
-  const found = fact(stat, target, access)
+  const found = fact(stat, source, target, access)
   if (found === undefined) throw new WherryError('invalid-argument', `--device: ${source} is no device: use --volume for files and folders`)
   return [found]
 }

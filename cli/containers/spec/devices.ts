@@ -1,7 +1,7 @@
 /** Devices of a container: those of --device, and what the device cgroup lets it use. */
-import type { LinuxDevice, LinuxDeviceCgroup } from '../../../runtime/spec/types.ts'
+import type { LinuxDevice, LinuxDeviceCgroup, Mount } from '../../../runtime/spec/types.ts'
 import type { ContainerRequest } from '../request.ts'
-import type { SpecFacts } from './facts.ts'
+import type { DeviceFact, SpecFacts } from './facts.ts'
 
 const NONE: LinuxDeviceCgroup = { allow: false, access: 'rwm' }
 const ALL: LinuxDeviceCgroup = { allow: true, access: 'rwm' }
@@ -36,5 +36,17 @@ export const deviceRules = (
         ...rules.map(parseDeviceRule),
       ]
 
-export const linuxDevices = ({ devices }: Pick<SpecFacts, 'devices'>): readonly LinuxDevice[] =>
-  devices.map(({ access: _, ...device }) => device)
+type Devices = Pick<SpecFacts, 'devices' | 'mappings'> & { readonly machine: Pick<SpecFacts['machine'], 'rootless'> }
+
+/** In a user namespace no device can be made: the machine's is bound, which the engine does where it has the same name. */
+const isRenamed = ({ source, path }: DeviceFact, { machine, mappings }: Devices): boolean =>
+  source !== path && (machine.rootless || mappings !== undefined)
+
+export const linuxDevices = (facts: Devices): readonly LinuxDevice[] =>
+  facts.devices.filter((device) => !isRenamed(device, facts)).map(({ access: _, source: __, ...device }) => device)
+
+/** Those that have to be bound under another name. */
+export const boundDevices = (facts: Devices): readonly Mount[] =>
+  facts.devices
+    .filter((device) => isRenamed(device, facts))
+    .map(({ source, path }) => ({ destination: path, type: 'bind', source, options: ['bind', 'rprivate', 'nosuid', 'noexec'] }))

@@ -10,6 +10,8 @@ export type MountSource = { readonly kind: 'path'; readonly path: string } | { r
 /** A device of the machine that the container gets. */
 export interface DeviceFact {
   readonly type: LinuxDeviceType
+  /** On the machine. */
+  readonly source: string
   /** In the container. */
   readonly path: string
   readonly major: number

@@ -4,6 +4,7 @@ import { isMapped } from '../../../runtime/spec/parse-mappings.ts'
 import type { LinuxRootfsPropagation, Mount } from '../../../runtime/spec/types.ts'
 import type { ContainerRequest, MountRequest } from '../request.ts'
 import type { ManagedFiles, MountSource, SpecFacts } from './facts.ts'
+import { boundDevices } from './devices.ts'
 import { isOwn } from './namespaces.ts'
 
 /** A mount, and the detached one that is its source. */
@@ -17,19 +18,24 @@ type Request = Omit<ContainerRequest, 'image'>
 const SAFE = ['nosuid', 'noexec', 'nodev'] as const
 const TTY_GROUP = 5
 
+/** The namespace is the machine's, and this container has no power over it: it may not mount what shows it. */
+const isForeign = (request: Request, type: 'network' | 'pid' | 'ipc', { machine, mappings }: SpecFacts): boolean =>
+  request[type].mode === 'host' && (machine.rootless || mappings !== undefined)
+
+/** Whether /proc is the container's own, so that what belongs to its namespaces can be set there. */
+export const hasOwnProc = (request: Request, facts: SpecFacts): boolean => !isForeign(request, 'pid', facts)
+
 /** sysfs shows a network namespace, and can be mounted by who has power over that: where it is the machine's, and the user namespace is not, the machine's is bound. */
 const sys = (request: Request, facts: SpecFacts): Mount => {
   const readonly = request.security.privileged ? 'rw' : 'ro'
-  const foreign = request.network.mode === 'host' && (facts.machine.rootless || facts.mappings !== undefined)
-  return foreign
+  return isForeign(request, 'network', facts)
     ? { destination: '/sys', type: 'bind', source: '/sys', options: ['rbind', 'rslave', ...SAFE, ...(readonly === 'ro' ? ['ro'] : [])] }
     : { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...SAFE, readonly] }
 }
 
 /** As sysfs, of a pid namespace. The machine's must never be seen by who is not to see its processes. */
 const proc = (request: Request, facts: SpecFacts): Mount => {
-  const foreign = request.pid.mode === 'host' && (facts.machine.rootless || facts.mappings !== undefined)
-  return foreign
+  return isForeign(request, 'pid', facts)
     ? { destination: '/proc', type: 'bind', source: '/proc', options: ['rbind', 'rslave', ...SAFE] }
     : { destination: '/proc', type: 'proc', source: 'proc', options: [...SAFE] }
 }
@@ -68,7 +74,9 @@ const defaults = (request: Request, facts: SpecFacts): readonly SpecMount[] => {
         options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', ...(ttyGroup ? [`gid=${TTY_GROUP}`] : [])],
       },
     },
-    { mount: { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: [...SAFE] } },
+    ...(isForeign(request, 'ipc', facts)
+      ? []
+      : [{ mount: { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: [...SAFE] } }]),
     ...shm(request, facts),
     { mount: sys(request, facts) },
     { mount: cgroup(request, facts) },
@@ -162,7 +170,7 @@ export const mountsOf = (request: Request, facts: SpecFacts): readonly SpecMount
   const users = request.mounts.map((mount, index) =>
     mount.type === 'tmpfs' ? tmpfs(mount) : bound(mount, facts.sources.get(index), facts),
   )
-  const others = [...writable(request), ...files(request, facts)]
+  const others = [...writable(request), ...files(request, facts), ...boundDevices(facts).map((mount) => ({ mount }))]
   return [
     ...withoutCovered(defaults(request, facts), users),
     ...[...withoutCovered(others, users), ...users].sort((one, other) => depth(one) - depth(other)),

@@ -260,6 +260,7 @@ describe('flags of wherry run: the kernel', { skip: requires('root', 'busybox') 
     test('--device with another name and less access', async () => {
       const said = await shell(['--device', '/dev/zero:/dev/nothing:r'], 'head -c 3 /dev/nothing | wc -c; stat -c "%t:%T" /dev/nothing')
       assert.equal(said, '3\n1:5')
+      assert.equal(await shell(['--userns', 'auto', '--device', '/dev/zero:/dev/nothing'], 'head -c 3 /dev/nothing | wc -c'), '3')
       assert.match(await fails(['--device', '/dev/not-there']), /--device: \/dev\/not-there does not exist on this machine/)
       assert.match(await fails(['--device', '/etc/passwd']), /--device: \/etc\/passwd is no device: use --volume/)
     })

@@ -54,6 +54,9 @@ test('binds the machine’s /sys and /proc where none of its own can be mounted'
     assert.equal(at('/sys', [...userns], options)?.type, 'sysfs')
     assert.equal(at('/proc', ['--pid', 'host', ...userns], options)?.type, 'bind')
     assert.equal(at('/proc', [...userns], options)?.type, 'proc')
+    assert.equal(at('/dev/mqueue', ['--ipc', 'host', ...userns], options), undefined)
+    assert.equal(at('/dev/mqueue', [...userns], options)?.type, 'mqueue')
+    assert.deepEqual(specOf(['--pid', 'host', ...userns], options).spec.linux.sysctl, {})
   }
   assert.equal(at('/sys', ['--network', 'host'])?.type, 'sysfs')
   // the machine's processes are nobody's who shares those of a container

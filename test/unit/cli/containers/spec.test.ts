@@ -169,12 +169,22 @@ describe('what is shut', () => {
   })
 
   test('is nothing for a privileged container', () => {
-    const device = { type: 'c', path: '/dev/fuse', major: 10, minor: 229, fileMode: 0o666, uid: 0, gid: 0, access: 'rwm' } as const
+    const device = {
+      type: 'c',
+      source: '/dev/fuse',
+      path: '/dev/fuse',
+      major: 10,
+      minor: 229,
+      fileMode: 0o666,
+      uid: 0,
+      gid: 0,
+      access: 'rwm',
+    } as const
     const { linux, process, mounts } = specOf(['--privileged'], { devices: [device] }).spec
     assert.deepEqual([linux.maskedPaths, linux.readonlyPaths, linux.seccomp], [[], [], undefined])
     assert.deepEqual(process.capabilities?.bounding, CAPABILITY_NAMES)
     assert.deepEqual(linux.resources?.devices, [{ allow: true, access: 'rwm' }])
-    const { access: _, ...node } = device
+    const { access: _, source: __, ...node } = device
     assert.deepEqual(linux.devices, [node])
     for (const destination of ['/sys', '/sys/fs/cgroup'])
       assert.equal(mounts?.find((mount) => mount.destination === destination)?.options?.at(-1), 'rw')
@@ -189,7 +199,9 @@ describe('what is shut', () => {
   })
 
   test('are devices', () => {
-    const devices = [{ type: 'b', path: '/dev/x', major: 8, minor: 1, fileMode: 0o660, uid: 0, gid: 6, access: 'r' } as const]
+    const devices = [
+      { type: 'b', source: '/dev/sda1', path: '/dev/x', major: 8, minor: 1, fileMode: 0o660, uid: 0, gid: 6, access: 'r' } as const,
+    ]
     const { linux } = specOf(['--device-cgroup-rule', 'c 42:* rmw', '--device-cgroup-rule', 'a *:* r'], { devices }).spec
     assert.deepEqual(linux.resources?.devices, [
       { allow: false, access: 'rwm' },
@@ -198,6 +210,32 @@ describe('what is shut', () => {
       { allow: true, access: 'r' },
     ])
     assert.deepEqual(linux.devices, [{ type: 'b', path: '/dev/x', major: 8, minor: 1, fileMode: 0o660, uid: 0, gid: 6 }])
+  })
+
+  test('are devices of another name bound where none can be made', () => {
+    const device = {
+      type: 'c',
+      source: '/dev/zero',
+      path: '/dev/nothing',
+      major: 1,
+      minor: 5,
+      fileMode: 0o666,
+      uid: 0,
+      gid: 0,
+      access: 'rwm',
+    } as const
+    const same = { ...device, path: '/dev/zero' }
+    const { linux, mounts } = specOf([], { devices: [device, same], machine: { rootless: true } }).spec
+    assert.deepEqual(
+      linux.devices?.map(({ path }) => path),
+      ['/dev/zero'],
+    )
+    assert.deepEqual(mounts?.at(-1), {
+      destination: '/dev/nothing',
+      type: 'bind',
+      source: '/dev/zero',
+      options: ['bind', 'rprivate', 'nosuid', 'noexec'],
+    })
   })
 
   test('are labels of the kernel’s security modules', () => {
@@ -209,7 +247,7 @@ describe('what is shut', () => {
 test('its cgroup is below ours, or where the user wants it', () => {
   const path = (argv: readonly string[], machine = {}) => specOf(argv, { machine }).spec.linux.cgroupsPath
   const systemd = { cgroup: { ...MACHINE.cgroup, systemd: true } }
-  assert.equal(path([]), `/wherry/${ID}`)
+  assert.equal(path([]), `/wherry-${ID}`)
   assert.equal(path(['--cgroup-parent', '/mine/']), `/mine/${ID}`)
   assert.equal(path(['--cgroup-parent', 'mine']), `mine/${ID}`)
   assert.equal(path([], { rootless: true }), undefined)
