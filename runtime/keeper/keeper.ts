@@ -1,7 +1,6 @@
 /** A keeper as its subscriber sees it. */
 import { join } from 'node:path'
 import { WherryError } from '../errors.ts'
-import { failureOf } from '../program/failure.ts'
 import type { Image } from '../program/link.ts'
 import { Page } from '../program/page.ts'
 import { isErrno, type SyscallError } from '../sys/error.ts'
@@ -35,17 +34,19 @@ export class Keeper {
     if (event?.type === 'begun') return event.value
     this.#over = true
     const record = readOutcome(this.#folders)
-    const failed = this.failure()
+    const failed = await this.failure()
     if (failed !== undefined) throw failed
     if (record === undefined) throw new WherryError('internal', 'the keeper ended before the container’s init existed')
     const how = record.signal === undefined ? `exited with ${record.exitCode}` : `was ended by signal ${record.signal}`
     throw new WherryError('internal', `the stage ${how} before the container’s init existed`)
   }
 
-  /** What the keeper could not do: where there is an exit record, execute its child. */
-  failure(): SyscallError | undefined {
+  /** What the keeper could not do: where there is an exit record, execute its child. The words for it are loaded when they are asked for. */
+  async failure(): Promise<SyscallError | undefined> {
     const page = readKeeperPage(this.#folders.run)
-    return page === undefined || this.#image === undefined ? undefined : failureOf(this.#image, new Page(page))
+    if (page === undefined || this.#image === undefined) return undefined
+    const { failureOf } = await import('../program/failure.ts')
+    return failureOf(this.#image, new Page(page))
   }
 
   /** Resolves once the exit record is there; to undefined where the keeper was killed and there is none. */

@@ -51,9 +51,9 @@ export interface NetworkDocument {
 
 export const DEFAULT_NETWORK = 'bridge'
 /** Where subnets come from that nobody named: the default network has the first of each, others the next that is free. */
-const POOL4 = { from: parsePrefix('10.88.0.0/16'), count: 168n }
+const pool4 = () => ({ from: parsePrefix('10.88.0.0/16'), count: 168n })
 /** RFC 4193, locally assigned; one /64 per network. */
-const POOL6 = parsePrefix('fd77:6865:7272::/48')
+const pool6 = (): Prefix => parsePrefix('fd77:6865:7272::/48')
 
 export const checkNetworkName = (name: string): string => {
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/.test(name))
@@ -90,11 +90,13 @@ export const makeSubnet = ({ subnet: text, gateway: gatewayText, range: rangeTex
 }
 
 const poolSubnets = function* (family: 4 | 6): Generator<Prefix> {
-  if (family === 4)
-    for (let index = 0n; index < POOL4.count; index++)
-      yield { address: { family, value: POOL4.from.address.value + (index << 16n) }, length: 16 }
-  else
-    for (let index = 0n; index < 1n << 16n; index++) yield { address: { family, value: POOL6.address.value + (index << 64n) }, length: 64 }
+  if (family === 4) {
+    const { from, count } = pool4()
+    for (let index = 0n; index < count; index++) yield { address: { family, value: from.address.value + (index << 16n) }, length: 16 }
+  } else {
+    const { address } = pool6()
+    for (let index = 0n; index < 1n << 16n; index++) yield { address: { family, value: address.value + (index << 64n) }, length: 64 }
+  }
 }
 
 /** The first subnet of our pool that none of `taken` overlaps: other networks’, and what the host has addresses or routes in. */

@@ -112,7 +112,7 @@ test(
     const record = await keeper.ended()
     keeper.acknowledge()
     assert.equal(record?.exitCode, 125)
-    const failed = keeper.failure()
+    const failed = await keeper.failure()
     assert.ok(failed instanceof SyscallError)
     assert.equal(failed.syscall, 'execveat')
     assert.equal(failed.code, 'EACCES')

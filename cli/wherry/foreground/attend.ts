@@ -56,6 +56,9 @@ const TICK = 4
 /** Milliseconds between looks where nothing tells of changes. */
 const LOOK = 50
 
+/** Signals that have come are heeded; setImmediate waits for nothing, a timer does. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
 /** Streams whose readers have gone are shown no more, and the container goes on. */
 const shower = ({ stdout, stderr }: AttendOptions) => {
   const open = new Map([
@@ -176,7 +179,7 @@ export const attend = async (home: Home, options: AttendOptions): Promise<Attend
 
   /** Of a container that may be about to end: a watch on its spool takes longer to be closed than it has to live. */
   const soon = async (): Promise<'ended' | 'detached' | undefined> => {
-    for (const until = monotonic() + MOMENT; monotonic() < until; await sleep(0)) {
+    for (const until = monotonic() + MOMENT; monotonic() < until; await turn()) {
       const typed = typing?.interests() ?? []
       const [ready = 0, ...rest] = pollAll([{ fd: end.fd, events: POLLIN }, ...typed], TICK)
       const ended = ready !== 0 && end.ended()
