@@ -43,7 +43,7 @@ export const serve = async (corner: Corner, images: readonly BenchImage[]): Prom
   for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk) => (said = (said + String(chunk)).slice(-4096)))
   try {
     const deadline = performance.now() + 20_000
-    while (corner.run(['curl', '-fsm', '2', `http://${HOST}/v2/`]).status !== 0) {
+    while (corner.run(['bash', '-c', `: </dev/tcp/${HOST.replace(':', '/')}`]).status !== 0) {
       if (ended(child) || performance.now() > deadline) throw new Error('it does not answer')
       await setTimeout(100)
     }
