@@ -16,7 +16,6 @@ import type { ImageSource } from '../source.ts'
 import type { Descriptor } from '../spec/types.ts'
 import type { BlobIngest, Layer, LayerIdentity, LayerIngest, Store } from '../store/types.ts'
 import { Ahead } from './ahead.ts'
-import { removeIfDamaged } from './damaged.ts'
 import type { Flush } from './flush.ts'
 import type { Pace } from './pace.ts'
 import type { LayerProgress } from './progress.ts'
@@ -135,7 +134,7 @@ const giveUp = async ({ store, descriptor, signal }: LayerWork, { blob, folder }
     () => (useless ? blob?.discard() : blob?.suspend()),
     async () => folder?.discard(),
     async () => {
-      if (broken && blob === undefined) stale = await removeIfDamaged(store, descriptor.digest, signal)
+      if (broken && blob === undefined) stale = await store.blobs.removeIfDamaged(descriptor.digest, signal)
     },
   ).catch((problem: unknown) => {
     throw stale ? new Stale('', { cause: problem }) : problem

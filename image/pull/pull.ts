@@ -6,7 +6,6 @@ import { canonical, type Reference, withDigest } from '../reference.ts'
 import type { ImageSource } from '../source.ts'
 import { layerIdentities } from '../store/chain-id.ts'
 import type { Lease, Store, StoredImage } from '../store/types.ts'
-import { removeIfDamaged } from './damaged.ts'
 import { type Resolved, resolve } from './document.ts'
 import { type BroughtLayers, bringLayers, cancelled } from './layers.ts'
 import type { PulledImage, PullOptions, UnpackOptions } from './types.ts'
@@ -27,7 +26,7 @@ const reach = ({ digest, descriptor, manifest, config, documents }: Resolved): D
 
 /** Puts one that is there but damaged anew. */
 const putDocument = async ({ store, bytes, digest }: { store: Store; bytes: Uint8Array; digest: Digest }): Promise<void> => {
-  if (store.blobs.has(digest)) await removeIfDamaged(store, digest)
+  if (store.blobs.has(digest)) await store.blobs.removeIfDamaged(digest)
   await store.blobs.put(bytes, digest)
 }
 
