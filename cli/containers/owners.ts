@@ -1,7 +1,9 @@
-/** Who keeps images in the store. */
+/** Who keeps images in the store, and who has them mounted. */
 import { existsSync } from 'node:fs'
 import { type Home, leaseOwner, placesOf } from './home.ts'
 import { isId } from './ids.ts'
+import { readRun } from './run-record.ts'
+import { listContainers } from './store.ts'
 
 const PREFIX = leaseOwner('')
 
@@ -12,3 +14,11 @@ export const ownerExists =
     const id = owner.startsWith(PREFIX) ? owner.slice(PREFIX.length) : ''
     return !isId(id) || existsSync(placesOf(home, id).folder)
   }
+
+/** Keys of the layers of containers that have a run, or of which nobody has found out yet that theirs is over. */
+export const mountedLayers = (home: Pick<Home, 'root' | 'runRoot'>): ReadonlySet<string> =>
+  new Set(
+    listContainers(home)
+      .filter(({ id }) => readRun(home, id) !== undefined)
+      .flatMap(({ config }) => config.image?.layers ?? []),
+  )

@@ -23,7 +23,7 @@ export interface RunRecord {
   readonly timers: readonly ProcessId[]
 }
 
-export const readRun = (home: Home, id: string): RunRecord | undefined => {
+export const readRun = (home: Pick<Home, 'root' | 'runRoot'>, id: string): RunRecord | undefined => {
   const { record, running } = placesOf(home, id)
   return readDocument<RunRecord>(running, 1) ?? readDocument<RunRecord>(record, 1)
 }

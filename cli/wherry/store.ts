@@ -2,7 +2,7 @@
 import { openStore, type Store } from '../../image/store/store.ts'
 import type { Context } from './context.ts'
 
-/** For reading documents and names only: needs no rights but those of the files’ owner. Nothing is made where there is nothing. */
+/** For reading documents and names only: needs no rights but those of the files’ owner. Where there is no store an empty one is made. */
 export const readStore = (context: Context): Store => {
   context.log.debug('opening the store', { root: context.root })
   return openStore(context.root)
