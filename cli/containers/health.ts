@@ -9,7 +9,7 @@ import { readDocument, writeDocument } from './documents.ts'
 import { emit } from './events.ts'
 import { execAttended } from './exec.ts'
 import { type Home, placesOf } from './home.ts'
-import { locked } from './lock.ts'
+import { isKnown, locked } from './lock.ts'
 import { readRun } from './run-record.ts'
 import { startRunTimer } from './self-timers.ts'
 import { settle } from './settle.ts'
@@ -145,6 +145,7 @@ const record = (home: Home, container: Container, health: ResolvedHealth, result
 
 /** A check is due: makes it and sees to the next one. Nothing where the container does not run any more. */
 export const healthDue = async (home: Home, id: string): Promise<void> => {
+  if (!isKnown(home, id)) return
   const container = await locked(home, id, () => settle(home, id))
   const health = container?.config.process.health
   const init = readRun(home, id)?.init

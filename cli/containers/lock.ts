@@ -2,7 +2,7 @@
  * The lock of one container, flock(2) on <runRoot>/containers/<id>/lock. It ends with its process, also when that is killed. It is held while
  * a container is made, started, cleaned up, changed and removed; never while images are pulled or a container is waited for.
  */
-import { closeSync, constants, fstatSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { ERRNO } from '../../runtime/sys/abi/errno.ts'
 import { LOCK_EX, LOCK_NB } from '../../runtime/sys/abi/fcntl.ts'
 import { isErrno, SyscallError } from '../../runtime/sys/error.ts'
@@ -47,6 +47,12 @@ export const lock = async (home: Home, id: string, signal?: AbortSignal): Promis
     if (fd !== undefined) return fd
     await sleep(pause)
   }
+}
+
+/** Whether anything is there of it. A lock makes folders: what a keeper or a timer starts late must not bring back those of one that is gone. */
+export const isKnown = (home: Home, id: string): boolean => {
+  const { folder, run } = placesOf(home, id)
+  return existsSync(folder) || existsSync(run)
 }
 
 export const unlock = (fd: number): void => closeSync(fd)

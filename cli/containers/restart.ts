@@ -3,7 +3,7 @@ import { bootId } from './boot.ts'
 import type { ContainerState } from './config.ts'
 import { emit } from './events.ts'
 import type { Home } from './home.ts'
-import { locked } from './lock.ts'
+import { isKnown, locked } from './lock.ts'
 import { restartDelay, startsAtBoot } from './restart-policy.ts'
 import { readRun } from './run-record.ts'
 import { planRestart, settle } from './settle.ts'
@@ -59,8 +59,9 @@ const startUnattended = async (home: Home, { id, config, state }: Container): Pr
 }
 
 /** The timer of the restart policy has run out. */
-export const restartDue = (home: Home, id: string): Promise<void> =>
-  locked(home, id, async () => {
+export const restartDue = async (home: Home, id: string): Promise<void> => {
+  if (!isKnown(home, id)) return
+  await locked(home, id, async () => {
     const container = await settle(home, id)
     const restartAt = container?.state.restartAt
     // it was removed, stopped or started meanwhile
@@ -70,6 +71,7 @@ export const restartDue = (home: Home, id: string): Promise<void> =>
     emit(home, 'restart', container.config)
     await startUnattended(home, { ...container, state: { ...state, restarts: state.restarts + 1 } })
   })
+}
 
 export interface BootResult {
   readonly container: Container

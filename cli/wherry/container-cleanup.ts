@@ -1,4 +1,4 @@
-import { locked } from '../containers/lock.ts'
+import { isKnown, locked } from '../containers/lock.ts'
 import { settle } from '../containers/settle.ts'
 import { openHome } from './containers.ts'
 import { defineCommand } from './context.ts'
@@ -15,7 +15,7 @@ The keeper runs this; any other command that meets the container does the same.`
   hidden: true,
   async run({ args: [id], context }) {
     const home = await openHome(context)
-    await locked(home, id!, () => settle(home, id!))
+    if (isKnown(home, id!)) await locked(home, id!, () => settle(home, id!))
     return 0
   },
 })

@@ -67,13 +67,21 @@ cat $p/environ >/dev/null && echo READ environ
 echo end
 exec sleep 100000`
 
-/** What the process that lies in wait sees of an exec that is held up while it is in the container. */
+/** Processes that strace has stopped in setsid(2), by their pids. */
+const stoppedOnes = (log: string): number[] =>
+  existsSync(log) ? [...readFileSync(log, 'utf8').matchAll(/^(\d+) --- stopped by SIGSTOP/gm)].map(([, pid]) => Number(pid)) : []
+
+/** What the process that lies in wait sees of an exec that stands still, while it is in the container, until all has been tried on it. */
 const watchExec = async (box: Bundle): Promise<string[]> => {
   await box.up(`${LIE_IN_WAIT.replace('exec 2>&1', 'exec >/tmp/report 2>&1')}`)
   const report = box.in('/tmp/report')
-  const held = ['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'trace=setsid', '-e', 'inject=setsid:delay_enter=1000000']
-  succeeded(await command([...held, RUNTIME, '--root', box.root, 'exec', box.id, 'true'], box.folder), 'exec')
+  const log = join(box.folder, 'strace')
+  const held = ['strace', '-f', '-o', log, '-e', 'trace=setsid', '-e', 'inject=setsid:signal=SIGSTOP']
+  const exec = command([...held, RUNTIME, '--root', box.root, 'exec', box.id, 'true'], box.folder)
+  await eventually('the exec stands still', () => stoppedOnes(log).length > 0)
   await eventually('the attacker has ended', () => readFileSync(report, 'utf8').includes('end\n'))
+  for (const pid of stoppedOnes(log)) process.kill(pid, 'SIGCONT')
+  succeeded(await exec, 'exec')
   return readFileSync(report, 'utf8').trim().split('\n')
 }
 
