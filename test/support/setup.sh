@@ -32,6 +32,7 @@ packages='
 /usr/sbin/iptables                    iptables
 /usr/bin/pasta                        passt
 /usr/bin/ss                           iproute2
+/usr/bin/protoc                       protobuf-compiler
 '
 
 # The names are patterns: libraries lie in folders of their architecture.
