@@ -10,6 +10,8 @@ import type { Container, Sandbox, Table } from './state/types.ts'
 import type { Streaming } from './streaming/types.ts'
 
 export interface Log {
+  /** Whether lines of this level are kept: for what costs something to put together. */
+  enabled(level: 'debug' | 'info'): boolean
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void
   info(message: string, fields?: Readonly<Record<string, unknown>>): void
   warn(message: string, fields?: Readonly<Record<string, unknown>>): void
