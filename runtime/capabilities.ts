@@ -80,3 +80,21 @@ export const readCapabilityData = (data: Uint8Array): CapabilityState => {
     (BigInt(view.getUint32(CAP_DATA.size + CAP_DATA[field], true)) << 32n) | BigInt(view.getUint32(CAP_DATA[field], true))
   return { effective: set('effective'), permitted: set('permitted'), inheritable: set('inheritable') }
 }
+
+/** Docker’s fourteen, which containers have where nobody asks for others. */
+export const DEFAULT_CAPABILITIES: readonly string[] = [
+  'CAP_AUDIT_WRITE',
+  'CAP_CHOWN',
+  'CAP_DAC_OVERRIDE',
+  'CAP_FOWNER',
+  'CAP_FSETID',
+  'CAP_KILL',
+  'CAP_MKNOD',
+  'CAP_NET_BIND_SERVICE',
+  'CAP_NET_RAW',
+  'CAP_SETFCAP',
+  'CAP_SETGID',
+  'CAP_SETPCAP',
+  'CAP_SETUID',
+  'CAP_SYS_CHROOT',
+]

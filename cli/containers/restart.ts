@@ -1,5 +1,5 @@
 /** start, restart, and the starts that nobody asks for: by the restart policy, and when the machine has started. */
-import { bootId } from './boot.ts'
+import { bootId } from '../../runtime/boot.ts'
 import type { ContainerState } from './config.ts'
 import { emit } from './events.ts'
 import type { Home } from './home.ts'

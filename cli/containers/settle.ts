@@ -5,7 +5,7 @@
  */
 import { rmSync } from 'node:fs'
 import type { ExitRecord } from '../../runtime/keeper/exit.ts'
-import { bootId } from './boot.ts'
+import { bootId } from '../../runtime/boot.ts'
 import type { ContainerState } from './config.ts'
 import { destroy } from './destroy.ts'
 import { emit } from './events.ts'

@@ -5,6 +5,7 @@
  * the folder is refused.
  */
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { bootId } from '../boot.ts'
 import { WherryError } from '../errors.ts'
 import { isErrno } from '../sys/error.ts'
 
@@ -13,8 +14,6 @@ const INCOMPAT = 'work/incompat'
 const MARK = `${INCOMPAT}/volatile`
 /** Ours, which overlay passes over. */
 const BOOT = 'boot'
-
-const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
 
 const tryRead = (path: string): string | undefined => {
   try {

@@ -1,5 +1,5 @@
 /** Facts of a machine that is not this one, for tests of specs. */
-import type { MachineFacts } from '../../cli/containers/spec/machine.ts'
+import type { MachineFacts } from '../../runtime/container/machine.ts'
 import type { SpecFacts } from '../../cli/containers/spec/facts.ts'
 import { buildSpec, type BuiltSpec } from '../../cli/containers/spec/build.ts'
 import { CAPABILITY_NAMES } from '../../runtime/capabilities.ts'

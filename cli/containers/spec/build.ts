@@ -12,7 +12,7 @@ import { hasOwnProc, mountsOf, rootfsPropagationOf } from './mounts.ts'
 import { isOwn, namespacesOf, timeOffsetsOf } from './namespaces.ts'
 import { restrictedPaths } from './paths.ts'
 import { resourcesOf } from './resources.ts'
-import { readSeccompProfile } from './seccomp-profile.ts'
+import { readSeccompProfile } from '../../../runtime/seccomp/profile.ts'
 
 export interface BuiltSpec {
   readonly spec: Spec

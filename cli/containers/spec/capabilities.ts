@@ -1,24 +1,8 @@
 /** Which capabilities a container has: docker's fourteen, and what the flags change. */
+import { DEFAULT_CAPABILITIES } from '../../../runtime/capabilities.ts'
 import type { LinuxCapabilities } from '../../../runtime/spec/types.ts'
 import type { SecurityRequest } from '../request.ts'
-import type { MachineFacts } from './machine.ts'
-
-export const DEFAULT_CAPABILITIES: readonly string[] = [
-  'CAP_AUDIT_WRITE',
-  'CAP_CHOWN',
-  'CAP_DAC_OVERRIDE',
-  'CAP_FOWNER',
-  'CAP_FSETID',
-  'CAP_KILL',
-  'CAP_MKNOD',
-  'CAP_NET_BIND_SERVICE',
-  'CAP_NET_RAW',
-  'CAP_SETFCAP',
-  'CAP_SETGID',
-  'CAP_SETPCAP',
-  'CAP_SETUID',
-  'CAP_SYS_CHROOT',
-]
+import type { MachineFacts } from '../../../runtime/container/machine.ts'
 
 /**
  * The bounding set. `ALL` is what can be had: in a user namespace of its own whatever the kernel knows. What is dropped is dropped,

@@ -2,7 +2,7 @@
 import type { Mappings } from '../../../runtime/container/idmap.ts'
 import type { LinuxDeviceType } from '../../../runtime/spec/types.ts'
 import type { ResolvedUser } from '../../../image/apply/user.ts'
-import type { MachineFacts } from './machine.ts'
+import type { MachineFacts } from '../../../runtime/container/machine.ts'
 
 /** Where a mount's content is: a path of the machine, or a detached mount by its descriptor, which is the caller's. */
 export type MountSource = { readonly kind: 'path'; readonly path: string } | { readonly kind: 'mount'; readonly fd: number }

@@ -6,7 +6,7 @@ import { type Home, placesOf } from '../home.ts'
 import { blockDevicesOf, deviceFacts } from './device-facts.ts'
 import type { ManagedFiles, SpecFacts } from './facts.ts'
 import { joinedInits } from './inits.ts'
-import { machineFacts } from './machine.ts'
+import { machineFacts } from '../../../runtime/container/machine.ts'
 import { openSources } from './mount-sources.ts'
 
 export interface Gathering {

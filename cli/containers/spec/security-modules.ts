@@ -5,8 +5,8 @@ import { WherryError } from '../../../runtime/errors.ts'
 import type { ContainerConfig } from '../config.ts'
 import type { Home } from '../home.ts'
 import type { SpecFacts } from './facts.ts'
-import type { MachineFacts } from './machine.ts'
-import { labelsFor, policyContexts, relabel } from './selinux.ts'
+import type { MachineFacts } from '../../../runtime/container/machine.ts'
+import { labelsFor, policyContexts, relabel } from '../../../runtime/selinux/labels.ts'
 
 const UNCONFINED = 'unconfined'
 

@@ -1,8 +1,8 @@
 /** Profiles of seccomp, AppArmor and SELinux. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readSeccompProfile } from '../../../../cli/containers/spec/seccomp-profile.ts'
-import { categoriesOf, labelsFor, parseContexts, relabel } from '../../../../cli/containers/spec/selinux.ts'
+import { readSeccompProfile } from '../../../../runtime/seccomp/profile.ts'
+import { categoriesOf, labelsFor, parseContexts, relabel } from '../../../../runtime/selinux/labels.ts'
 import { parseProfiles } from '../../../../runtime/apparmor/load.ts'
 import { profileText } from '../../../../runtime/apparmor/profile.ts'
 import { WherryError } from '../../../../runtime/errors.ts'

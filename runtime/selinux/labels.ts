@@ -1,8 +1,8 @@
 /** SELinux labels of containers, and of what they may share: selinux(8), container_selinux(8). */
 import { lstatSync, readdirSync, readFileSync } from 'node:fs'
-import { WherryError } from '../../../runtime/errors.ts'
-import { isErrno, SyscallError } from '../../../runtime/sys/error.ts'
-import { trySyscall } from '../../../runtime/sys/syscall.ts'
+import { WherryError } from '../errors.ts'
+import { isErrno, SyscallError } from '../sys/error.ts'
+import { trySyscall } from '../sys/syscall.ts'
 
 export interface SelinuxLabels {
   readonly process: string

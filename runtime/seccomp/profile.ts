@@ -2,13 +2,13 @@
  * Profiles of seccomp as people have them in files: in docker's format, whose rules depend on architecture, capabilities and kernel, with
  * containers-common's names of errnos; or in that of the runtime-spec, which knows no conditions.
  */
-import { InvalidField, WherryError } from '../../../runtime/errors.ts'
-import { type JsonObject, list, object, optional, type Parse, text, wrong } from '../../../runtime/spec/field.ts'
-import { parseJson } from '../../../runtime/spec/json.ts'
-import { seccomp } from '../../../runtime/spec/parse-seccomp.ts'
-import type { LinuxSeccomp } from '../../../runtime/spec/types.ts'
-import { ERRNO } from '../../../runtime/sys/abi/errno.ts'
-import type { Arch } from '../../../runtime/sys/abi/syscalls.ts'
+import { InvalidField, WherryError } from '../errors.ts'
+import { type JsonObject, list, object, optional, type Parse, text, wrong } from '../spec/field.ts'
+import { parseJson } from '../spec/json.ts'
+import { seccomp } from '../spec/parse-seccomp.ts'
+import type { LinuxSeccomp } from '../spec/types.ts'
+import { ERRNO } from '../sys/abi/errno.ts'
+import type { Arch } from '../sys/abi/syscalls.ts'
 
 export interface ProfileConditions {
   /** The bounding set, by name. */

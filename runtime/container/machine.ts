@@ -1,12 +1,13 @@
 /** What of this machine decides about a container's spec; the same for all containers. */
 import { existsSync, readFileSync } from 'node:fs'
-import { CAPABILITY_NAMES, capabilityNames, lastCapability } from '../../../runtime/capabilities.ts'
-import { layout } from '../../../runtime/cgroups/layout.ts'
-import type { CgroupLayout } from '../../../runtime/cgroups/types.ts'
-import { ownCapabilities } from '../../../runtime/container/gather.ts'
-import { isApparmorEnabled, isSelinuxEnabled } from '../../../runtime/container/security-modules.ts'
-import type { Arch } from '../../../runtime/sys/abi/syscalls.ts'
-import { ARCH } from '../../../runtime/sys/syscall.ts'
+import { CAPABILITY_NAMES, capabilityNames, lastCapability } from '../capabilities.ts'
+import { layout } from '../cgroups/layout.ts'
+import type { CgroupLayout } from '../cgroups/types.ts'
+import { ownCapabilities } from './gather.ts'
+import { inInitialUserNamespace } from './idmap.ts'
+import { isApparmorEnabled, isSelinuxEnabled } from './security-modules.ts'
+import type { Arch } from '../sys/abi/syscalls.ts'
+import { ARCH } from '../sys/syscall.ts'
 
 export interface MachineFacts {
   readonly arch: Arch
@@ -37,8 +38,6 @@ const kernelVersion = (): readonly [number, number] => {
   const [, major = '0', minor = '0'] = /^(\d+)\.(\d+)/.exec(readFileSync('/proc/sys/kernel/osrelease', 'utf8')) ?? []
   return [Number(major), Number(minor)]
 }
-
-const inInitialUserNamespace = (): boolean => /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'))
 
 /** v1 has it where the kernel was told to (swapaccount=1), v2 always; the root of the hierarchy has no such file there. */
 const canLimitSwap = (): boolean => {
