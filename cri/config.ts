@@ -1,5 +1,10 @@
+import type { LayerLimits } from '../image/layer/limits.ts'
+import type { Limits } from '../image/registry/options.ts'
+
 /** How the server was started: cli/wherry/cri.ts fills it from flags, environment and the configuration file. */
 export interface CriConfig {
+  /** Of wherry, as Version says it. */
+  readonly version: string
   /** Folder of what outlives the boot, absolute: the store; the server's own is below <root>/cri. */
   readonly root: string
   /** Folder of what dies with the boot, absolute: the server's own is below <runRoot>/cri. */
@@ -21,4 +26,9 @@ export interface CriConfig {
   readonly parallelPulls: number
   /** oom_score_adj below what the server has is raised to that instead of being refused: for nodes without CAP_SYS_RESOURCE. */
   readonly restrictOomScoreAdj: boolean
+  /** What pulling and unpacking may cost; what is absent is as usual. */
+  readonly registryLimits?: Partial<Limits>
+  readonly layerLimits?: Partial<LayerLimits>
+  /** Blobs of one image that are downloaded at a time. */
+  readonly downloads?: number
 }

@@ -1,6 +1,7 @@
-/** One thing that can be set for all commands. */
+/** One thing that can be set: for all commands, or for one. */
 export interface Setting {
-  readonly type: 'string' | 'path' | 'boolean' | 'integer' | 'size' | 'duration'
+  /** Of `list`: an array in the files, commas between in the variable, a flag that may be given several times. */
+  readonly type: 'string' | 'path' | 'boolean' | 'integer' | 'size' | 'duration' | 'list'
   /** What the value is, for the help. */
   readonly value?: string
   readonly choices?: readonly string[]
@@ -12,4 +13,6 @@ export interface Setting {
   readonly key?: string
   /** The setting has no flag. */
   readonly flagless?: true
+  /** Its flag is one of this command, under the last part of its name. */
+  readonly command?: string
 }

@@ -6,6 +6,7 @@ import { isAbsolute, resolve } from 'node:path'
 import type { Flag, Flags } from '../support/flags.ts'
 import { nearest } from '../support/nearest.ts'
 import { readValue, UsageError, type Value, WANTED } from '../support/parse.ts'
+import { CRI_SETTINGS } from './cri-settings.ts'
 import { LIMIT_SETTINGS } from './limit-settings.ts'
 import type { Setting } from './setting.ts'
 
@@ -53,6 +54,7 @@ export const SETTINGS = {
     env: 'WHERRY_CONFIG',
   },
   ...LIMIT_SETTINGS,
+  ...CRI_SETTINGS,
 } as const satisfies Readonly<Record<string, Setting>>
 
 export type SettingName = keyof typeof SETTINGS
@@ -64,6 +66,7 @@ interface Types {
   readonly integer: number
   readonly size: number
   readonly duration: number
+  readonly list: readonly string[]
 }
 
 type ValueOf<S extends Setting> = S extends { readonly choices: readonly (infer Choice)[] } ? Choice : Types[S['type']]
@@ -73,7 +76,8 @@ export type Settings = { readonly [Name in SettingName]?: ValueOf<(typeof SETTIN
 
 const ALL: Readonly<Record<string, Setting>> = SETTINGS
 
-const flagOf = ({ type, value, choices, help, default: usual, env }: Setting): Flag => ({
+/** As the command’s own, or as one that stands before all. */
+export const flagOf = ({ type, value, choices, help, default: usual, env }: Setting): Flag => ({
   type: type === 'path' ? 'string' : type,
   help: `${help} (default: ${usual}; $${env})`,
   ...(value === undefined ? {} : { value }),
@@ -84,16 +88,21 @@ const flagOf = ({ type, value, choices, help, default: usual, env }: Setting): F
 export const GLOBALS: Flags = {
   ...Object.fromEntries(
     Object.entries(ALL)
-      .filter(([, { flagless }]) => flagless === undefined)
+      .filter(([, { flagless, command }]) => flagless === undefined && command === undefined)
       .map(([name, setting]) => [name, flagOf(setting)]),
   ),
   version: { type: 'boolean', short: 'v', help: 'print the version', hidden: true },
 }
 
 /** Checks what was found in `place`, which messages name. Paths in files have nothing that they could be relative to. */
-const read = (setting: Setting, given: unknown, place: string, relative: boolean): Value => {
+const read = (setting: Setting, given: unknown, place: string, relative: boolean): Value | readonly string[] => {
   const { type, choices } = setting
   const wrong = (wanted: string): UsageError => new UsageError(`${place}: ${JSON.stringify(given)} is not ${wanted}`)
+  if (type === 'list') {
+    const list = typeof given === 'string' && relative ? given.split(',').filter(Boolean) : given
+    if (!Array.isArray(list) || !list.every((one) => typeof one === 'string')) throw wrong('an array of texts')
+    return list as string[]
+  }
   if (type === 'boolean' && typeof given === 'boolean') return given
   if (type === 'integer' && typeof given === 'bigint') return Number(given)
   if ((type === 'integer' || type === 'size') && Number.isSafeInteger(given)) return given as number
@@ -123,7 +132,9 @@ const flat = (table: Readonly<Record<string, unknown>>, prefix = ''): (readonly 
     isTable(value) ? flat(value, `${prefix}${key}.`) : [[`${prefix}${key}`, value] as const],
   )
 
-const fromFile = ({ path, table }: ConfigFile): Readonly<Record<string, Value>> => {
+type Found = Readonly<Record<string, Value | readonly string[]>>
+
+const fromFile = ({ path, table }: ConfigFile): Found => {
   const byKey = new Map(Object.entries(ALL).flatMap(([name, setting]) => (setting.key === undefined ? [] : [[setting.key, name] as const])))
   return Object.fromEntries(
     flat(table).map(([key, given]) => {
@@ -135,8 +146,8 @@ const fromFile = ({ path, table }: ConfigFile): Readonly<Record<string, Value>> 
   )
 }
 
-const fromEnvironment = (env: NodeJS.ProcessEnv): Readonly<Record<string, Value>> => {
-  const found: Record<string, Value> = {}
+const fromEnvironment = (env: NodeJS.ProcessEnv): Found => {
+  const found: Record<string, Found[string]> = {}
   for (const [name, setting] of Object.entries(ALL)) {
     const text = env[setting.env]
     if (text !== undefined && text !== '') found[name] = read(setting, text, `$${setting.env}`, true)
@@ -144,7 +155,7 @@ const fromEnvironment = (env: NodeJS.ProcessEnv): Readonly<Record<string, Value>
   return found
 }
 
-const fromFlags = (flags: Readonly<Record<string, unknown>>): Readonly<Record<string, Value>> =>
+const fromFlags = (flags: Readonly<Record<string, unknown>>): Found =>
   Object.fromEntries(
     Object.entries(flags)
       .filter(([name]) => Object.hasOwn(ALL, name))

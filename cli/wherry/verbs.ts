@@ -64,6 +64,7 @@ const TABLE: readonly (readonly [Load, ...(readonly string[])])[] = [
   [() => import('./push.ts'), 'push', 'image push'],
   [() => import('./login.ts'), 'login'],
   [() => import('./logout.ts'), 'logout'],
+  [() => import('./cri.ts'), 'cri'],
   [() => import('./info.ts'), 'info', 'system info'],
   [() => import('./show-version.ts'), 'version'],
   [() => import('./doctor.ts'), 'doctor', 'system doctor'],

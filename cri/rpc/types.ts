@@ -23,6 +23,7 @@ type HandlerOf<M> = M extends { readonly input: infer I extends DescMessage; rea
   : never
 
 /** All RPCs of a service; those that are undefined answer UNIMPLEMENTED. */
-export type Handlers<S> = S extends GenService<infer Methods extends GenServiceMethods>
-  ? { readonly [Name in keyof Methods]: HandlerOf<Methods[Name]> | undefined }
-  : never
+export type Handlers<S> =
+  S extends GenService<infer Methods extends GenServiceMethods>
+    ? { readonly [Name in keyof Methods]: HandlerOf<Methods[Name]> | undefined }
+    : never

@@ -112,4 +112,3 @@ export const unimplemented =
     if (respond === undefined) incoming.emit('error', answer)
     else respond(answer)
   }
-

@@ -89,6 +89,6 @@ test('no file is longer than can be read', () => {
   const long = Object.keys(ALLOWED)
     .flatMap(sources)
     .map((file) => ({ file, lines: readFileSync(join(home, file), 'utf8').split('\n').length }))
-    .filter(({ file, lines }) => lines > 500 && !file.includes('/abi/'))
+    .filter(({ file, lines }) => lines > 500 && !file.includes('/abi/') && !file.endsWith('_pb.d.ts'))
   assert.deepEqual(long, [])
 })
