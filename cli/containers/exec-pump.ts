@@ -3,7 +3,7 @@
  * streams of Node’s, which take longer to load than most commands take to run: it waits by poll(2), here for a moment, then in a thread.
  */
 import { closeSync, readSync, writeSync } from 'node:fs'
-import { F_SETFL, O_CLOEXEC, O_NONBLOCK } from '../../runtime/sys/abi/fcntl.ts'
+import { F_SETFL, O_NONBLOCK } from '../../runtime/sys/abi/fcntl.ts'
 import { FIONREAD } from '../../runtime/sys/abi/ioctl.ts'
 import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT } from '../../runtime/sys/abi/poll.ts'
 import { isErrno } from '../../runtime/sys/error.ts'
@@ -15,17 +15,6 @@ const CHUNK = 64 * 1024
 const MOMENT = 30
 /** The other end has hung up, or the stream is none that can be read. */
 const GONE = ['EIO', 'EBADF', 'EPIPE', 'EISDIR', 'EINVAL', 'ENXIO', 'ECONNRESET', 'ENOTCONN']
-
-export interface Pipe {
-  readonly read: number
-  readonly write: number
-}
-
-export const makePipe = (): Pipe => {
-  const pair = Buffer.alloc(8)
-  syscall('pipe2', [pair, O_CLOEXEC])
-  return { read: pair.readInt32LE(0), write: pair.readInt32LE(4) }
-}
 
 /** What comes out of a pipe, and who takes it. */
 export interface Output {

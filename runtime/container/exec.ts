@@ -148,7 +148,7 @@ export const exec = async (engine: Engine, options: ExecOptions, starter: Starte
     const pid = initOf(launched)
     engine.debug?.('setns_init: about to exec')
     if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, pid, held)
-    await options.ready?.()
+    await options.ready?.(pid)
     channel.go()
     while ((await channel.receive()) !== undefined);
     const failed = await failureIn(launched)

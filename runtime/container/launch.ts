@@ -80,6 +80,23 @@ export const childWith = (streams: readonly (number | undefined)[]): Starter => 
   },
 })
 
+/** As our child, on a terminal of its own, whose master comes over `socket`, which stays ours to close. */
+export const childOnTerminal = (socket: number): Starter => ({
+  streams: [],
+  terminal: true,
+  start: (request) => {
+    const nothing = openSync('/dev/null', constants.O_RDWR)
+    try {
+      const standard = [0, 1, 2].map((to) => ({ from: nothing, to }))
+      const others = request.descriptors.placements.filter(({ to }) => to > 2)
+      const placements = [...standard, ...others, { from: socket, to: request.descriptors.end }]
+      return launch({ ...request, descriptors: { placements } })
+    } finally {
+      closeSync(nothing)
+    }
+  },
+})
+
 /** Pid of the stage as we see it, when it wants its id maps. */
 export const stageOf = ({ page }: Launched): number => readPage(page).word(PAGE_WORDS.stage)
 

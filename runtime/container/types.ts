@@ -82,6 +82,8 @@ export interface CreateOptions {
   readonly noNewKeyring: boolean
   /** The first process is a program of ours that passes signals on and reaps what is left over; the container's process is its child. */
   readonly reaper?: boolean
+  /** Nothing is executed: init runs once it is created, holds its namespaces, and reaps as the first of its pid namespace. `start` is not for it. */
+  readonly holder?: boolean
   /** How many descriptors from 3 on are sockets that the container is told of, sd_listen_fds(3). */
   readonly listenFds?: number
   /** How many descriptors after those the container inherits besides 0–2. */
@@ -100,6 +102,6 @@ export interface ExecOptions {
   /** Path of a sub-cgroup below the container's, per controller (v1) or '' (v2); runc exec --cgroup. */
   readonly cgroups: Readonly<Record<string, string>>
   readonly ignorePaused: boolean
-  /** Called when all is there but the process itself: nothing has come of it yet. */
-  readonly ready?: () => Promise<void>
+  /** Called when all is there but the process itself: nothing has come of it yet. `pid`: what is to become the process. */
+  readonly ready?: (pid: number) => void | Promise<void>
 }
