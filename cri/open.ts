@@ -3,6 +3,7 @@ import { openStore } from '../image/store/store.ts'
 import { WherryError } from '../runtime/errors.ts'
 import type { CriConfig } from './config.ts'
 import type { Cri, Log } from './cri.ts'
+import { openState, engineRoot } from './state/open.ts'
 
 export interface OpenCri {
   readonly cri: Cri
@@ -20,18 +21,19 @@ const absent = <T extends object>(name: string): T =>
   })
 
 export const openCri = async (config: CriConfig, log: Log): Promise<OpenCri> => {
+  const { sandboxes, containers } = openState(config)
   const cri: Cri = {
     config,
     log,
     engine: {
-      root: `${config.runRoot}/cri/engine`,
+      root: engineRoot(config),
       systemdCgroup: config.cgroupDriver === 'systemd',
       warn: (message) => log.warn(message),
       debug: (message) => log.debug(message),
     },
     store: openStore(config.root, { trusting: true }),
-    sandboxes: absent('sandboxes'),
-    containers: absent('containers'),
+    sandboxes,
+    containers,
     images: absent('images'),
     networks: absent('networks'),
     logs: absent('logs'),

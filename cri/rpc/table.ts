@@ -1,9 +1,13 @@
 /** Which function answers which RPC. What is undefined answers UNIMPLEMENTED. */
 import type { ImageService, RuntimeService } from '../api/api_pb.js'
+import { runtimeConfig } from './runtime-config.ts'
+import { status } from './status.ts'
 import type { Handlers } from './types.ts'
+import { updateRuntimeConfig } from './update-runtime-config.ts'
+import { version } from './version.ts'
 
 export const RUNTIME: Handlers<typeof RuntimeService> = {
-  version: undefined,
+  version,
   runPodSandbox: undefined,
   stopPodSandbox: undefined,
   removePodSandbox: undefined,
@@ -29,8 +33,8 @@ export const RUNTIME: Handlers<typeof RuntimeService> = {
   podSandboxStats: undefined,
   listPodSandboxStats: undefined,
   streamPodSandboxStats: undefined,
-  updateRuntimeConfig: undefined,
-  status: undefined,
+  updateRuntimeConfig,
+  status,
   checkpointContainer: undefined,
   checkpointPod: undefined,
   restorePod: undefined,
@@ -38,7 +42,7 @@ export const RUNTIME: Handlers<typeof RuntimeService> = {
   listMetricDescriptors: undefined,
   listPodSandboxMetrics: undefined,
   streamPodSandboxMetrics: undefined,
-  runtimeConfig: undefined,
+  runtimeConfig,
   updatePodSandboxResources: undefined,
 }
 
