@@ -4,7 +4,8 @@ import { parseDuration } from '../support/duration.ts'
 import { booleanFilter, type Filters, matchesLabels } from '../support/filters.ts'
 import { globPattern } from '../support/glob.ts'
 import { UsageError } from '../support/parse.ts'
-import { createdOf, findImage, type ImageFacts, imageFacts } from './image-facts.ts'
+import { findImage } from './find-image.ts'
+import { createdOf, type ImageFacts, imageFacts } from '../../image/store/facts.ts'
 import { familiarName, shownName } from './image-names.ts'
 
 export const IMAGE_FILTERS = ['dangling', 'reference', 'label', 'before', 'since', 'until'] as const

@@ -5,7 +5,7 @@ import { print } from '../support/output.ts'
 import { goJson } from '../support/template/go-text.ts'
 import { compileTemplate, type Value } from '../support/template/template.ts'
 import { defineCommand } from './context.ts'
-import { findImage } from './image-facts.ts'
+import { findImage } from './find-image.ts'
 import { readStore } from './store.ts'
 
 /** Fields that every config has for a template, as in docker’s struct. */

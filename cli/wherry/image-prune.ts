@@ -6,7 +6,7 @@ import { type Filters, matchesLabels, parseFilters } from '../support/filters.ts
 import { humanSize } from '../support/human.ts'
 import { print } from '../support/output.ts'
 import { defineCommand } from './context.ts'
-import { imageFacts } from './image-facts.ts'
+import { imageFacts } from '../../image/store/facts.ts'
 import { imageFilter } from './image-filters.ts'
 import { removedLines } from './rmi.ts'
 import { changeStore } from './store.ts'

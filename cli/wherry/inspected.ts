@@ -6,7 +6,7 @@ import { parsePlatform } from '../../image/spec/platform.ts'
 import type { Store } from '../../image/store/store.ts'
 import { WherryError } from '../../runtime/errors.ts'
 import type { Context } from './context.ts'
-import { findImage } from './image-facts.ts'
+import { findImage } from './find-image.ts'
 import { openRegistries } from './registry-access.ts'
 import type { RegistryFlags } from './registry-flags.ts'
 

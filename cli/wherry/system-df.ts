@@ -9,7 +9,7 @@ import { print } from '../support/output.ts'
 import { UsageError } from '../support/parse.ts'
 import { openHome } from './containers.ts'
 import { defineCommand } from './context.ts'
-import { createdOf, imageFacts } from './image-facts.ts'
+import { createdOf, imageFacts } from '../../image/store/facts.ts'
 import { familiarName, NONE, shortId, shownName } from './image-names.ts'
 import { changeStore } from './store.ts'
 

@@ -1,7 +1,7 @@
 import { canonical, parseReference } from '../../image/reference.ts'
 import { UsageError } from '../support/parse.ts'
 import { defineCommand } from './context.ts'
-import { findImage } from './image-facts.ts'
+import { findImage } from './find-image.ts'
 import { readStore } from './store.ts'
 
 export const command = defineCommand({

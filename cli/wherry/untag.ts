@@ -2,7 +2,7 @@ import { WherryError } from '../../runtime/errors.ts'
 import { canonical, parseReference } from '../../image/reference.ts'
 import { print } from '../support/output.ts'
 import { defineCommand } from './context.ts'
-import { findImage } from './image-facts.ts'
+import { findImage } from './find-image.ts'
 import { familiarName } from './image-names.ts'
 import { readStore } from './store.ts'
 

@@ -1,10 +1,10 @@
 /** What the documents of a stored image say. */
-import type { Digest } from '../../image/digest.ts'
-import { parseImageConfig } from '../../image/spec/config.ts'
-import { parseManifest } from '../../image/spec/manifest.ts'
-import type { Descriptor, ImageConfig, Manifest } from '../../image/spec/types.ts'
-import { layerIdentities } from '../../image/store/chain-id.ts'
-import type { Layer, LayerIdentity, Store, StoredImage } from '../../image/store/store.ts'
+import type { Digest } from '../digest.ts'
+import { parseImageConfig } from '../spec/config.ts'
+import { parseManifest } from '../spec/manifest.ts'
+import type { Descriptor, ImageConfig, Manifest } from '../spec/types.ts'
+import { layerIdentities } from './chain-id.ts'
+import type { Layer, LayerIdentity, Store, StoredImage } from './types.ts'
 import { WherryError } from '../../runtime/errors.ts'
 
 export interface ImageLayer extends LayerIdentity {
@@ -45,14 +45,6 @@ export const imageFacts = (store: Store, image: StoredImage): ImageFacts => {
   })
   const size = layers.reduce((sum, { unpacked, descriptor: blob }) => sum + (unpacked?.facts.size ?? blob.size), 0)
   return { image, id, manifest, config, layers, size }
-}
-
-/** Throws `not-found`. */
-export const findImage = (store: Store, text: string): StoredImage => {
-  const image = store.images.find(text)
-  if (image === undefined)
-    throw new WherryError('not-found', `image ${text} is not in the store: see wherry images, or wherry pull ${text}`)
-  return image
 }
 
 /** When it was made; undefined where it does not say so, or not sensibly. */
