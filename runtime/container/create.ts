@@ -165,7 +165,7 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
   const newUser = (fresh & CLONE_NEWUSER) !== 0
   const mappings = { uid: spec.linux.uidMappings ?? [], gid: spec.linux.gidMappings ?? [] }
   const inherited = descriptors.end
-  const listen = descriptors.add(held.keep(unixListen(store.file(options.id, 'start.sock'))))
+  const listen = options.holder === true ? undefined : descriptors.add(held.keep(unixListen(store.file(options.id, 'start.sock'))))
   const seccomp = openSeccomp(spec.linux.seccomp, engine, store, descriptors, held)
   const kept = descriptors.end - inherited
   const joins = openNamespaces(spec.linux.namespaces ?? [], descriptors, held)
@@ -230,6 +230,7 @@ const makePlan = async (creation: Creation, descriptors: Descriptors, channel: C
     hostProc: options.noPivot ? procMountPoints(spec.root.path) : [],
     newKeyring: !options.noNewKeyring,
     reaper: options.reaper ?? false,
+    holder: options.holder ?? false,
     mknod: has(own.effective, 'CAP_MKNOD') && !newUser && !joinsUser && inInitialUserNamespace(),
     attach: entrance === undefined,
     runtimeHooks: spec.hooks?.prestart !== undefined || spec.hooks?.createRuntime !== undefined,
@@ -329,7 +330,7 @@ const build = async (creation: Creation, record: ContainerRecord): Promise<Conta
     tellStages(creation.engine, undefined)
     const created = await converse(creation, record, channel, launched)
     creation.engine.debug?.('init: closing the pipe to signal completion')
-    describe(page, launched)
+    if (options.holder !== true) describe(page, launched)
     if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, created.init!.pid, held)
     store.write(created)
     channel.go()

@@ -13,6 +13,7 @@ import { emitChdir, emitCloseOnExec, emitExecve, emitLookup } from './command.ts
 import { emitConsoleNode, emitControllingTerminal, emitTerminal } from './console.ts'
 import { devIsBound, emitDevices, emitDeviceSources, emitNullStdio } from './devices.ts'
 import { newFileSystem } from './file-system.ts'
+import { emitHolder } from './holder.ts'
 import { emitHooks } from './hooks.ts'
 import { emitLabels, emitRlimits, emitScheduling, emitSeccomp, emitUser } from './identity.ts'
 import { emitListener } from './listener.ts'
@@ -63,6 +64,9 @@ const emitLoopback = ({ p, plan }: Emit<ContainerPlan>): void => {
   p.call('close', [socket])
 }
 
+/** Nothing is made in the root of a holder, which is nobody's. */
+const hasOwnDev = (plan: ContainerPlan, mounts: ReturnType<typeof parsedMounts>): boolean => !plan.holder && !devIsBound(mounts)
+
 /** All of the file system, up to the pivot. Returns the root, the slave of the terminal, and whether /dev is the container's own. */
 const emitFiles = (
   emit: Emit<ContainerPlan>,
@@ -73,7 +77,7 @@ const emitFiles = (
   const mounts = parsedMounts(plan)
   const root = emitRoot(emit)
   const readonly = emitMounts(emit, root, mounts, sources)
-  const ownDev = !devIsBound(mounts)
+  const ownDev = hasOwnDev(plan, mounts)
   if (ownDev) emitDevices(emit, root, mounts, devices)
   p.during = 'process.cwd'
   if (relative(plan.process.cwd) !== '.') makeInRoot(p, root, plan.process.cwd, 'directory', { name: 'cwd' })
@@ -115,7 +119,8 @@ const emitInit = (emit: Emit<ContainerPlan>, prepared: Prepared): void => {
   emitReadonlyRoot(emit, root)
   emitRootPropagation(emit, root)
   if (ownDev) emitNullStdio(emit, root)
-  emitProcess(emit, slave, proc)
+  if (plan.holder) emitHolder(emit)
+  else emitProcess(emit, slave, proc)
 }
 
 /** From the finished root to execve. */
@@ -178,7 +183,7 @@ export const compileContainer = (plan: ContainerPlan): Program => {
           ? emitSource(emit, parsed)
           : undefined,
       )
-      prepared.devices = devIsBound(mounts) ? [] : emitDeviceSources(emit)
+      prepared.devices = hasOwnDev(plan, mounts) ? emitDeviceSources(emit) : []
     },
     init: () => emitInit(emit, prepared),
   })

@@ -140,6 +140,8 @@ export interface ContainerPlan extends ProcessPlan {
   readonly newKeyring: boolean
   /** The first process passes signals on and reaps; the process is its child. */
   readonly reaper: boolean
+  /** There is no process: init itself holds the namespaces from its creation on. */
+  readonly holder: boolean
   /** Device nodes can be made; else they are bound from the host. */
   readonly mknod: boolean
   /** The parent puts init into its cgroup: systemd does. */
