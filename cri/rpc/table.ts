@@ -1,7 +1,22 @@
 /** Which function answers which RPC. What is undefined answers UNIMPLEMENTED. */
 import type { ImageService, RuntimeService } from '../api/api_pb.js'
+import { imageFsInfo } from './image-fs-info.ts'
+import { imageStatus } from './image-status.ts'
+import { listImages } from './list-images.ts'
+import { pullImage } from './pull-image.ts'
+import { removeImage } from './remove-image.ts'
+import { streamImages } from './stream-images.ts'
 import { runtimeConfig } from './runtime-config.ts'
 import { status } from './status.ts'
+import { containerStats } from './container-stats.ts'
+import { listContainerStats } from './list-container-stats.ts'
+import { listMetricDescriptors } from './list-metric-descriptors.ts'
+import { listPodSandboxMetrics } from './list-pod-sandbox-metrics.ts'
+import { listPodSandboxStats } from './list-pod-sandbox-stats.ts'
+import { podSandboxStats } from './pod-sandbox-stats.ts'
+import { streamContainerStats } from './stream-container-stats.ts'
+import { streamPodSandboxMetrics } from './stream-pod-sandbox-metrics.ts'
+import { streamPodSandboxStats } from './stream-pod-sandbox-stats.ts'
 import type { Handlers } from './types.ts'
 import { updateRuntimeConfig } from './update-runtime-config.ts'
 import { version } from './version.ts'
@@ -27,30 +42,30 @@ export const RUNTIME: Handlers<typeof RuntimeService> = {
   exec: undefined,
   attach: undefined,
   portForward: undefined,
-  containerStats: undefined,
-  listContainerStats: undefined,
-  streamContainerStats: undefined,
-  podSandboxStats: undefined,
-  listPodSandboxStats: undefined,
-  streamPodSandboxStats: undefined,
+  containerStats,
+  listContainerStats,
+  streamContainerStats,
+  podSandboxStats,
+  listPodSandboxStats,
+  streamPodSandboxStats,
   updateRuntimeConfig,
   status,
   checkpointContainer: undefined,
   checkpointPod: undefined,
   restorePod: undefined,
   getContainerEvents: undefined,
-  listMetricDescriptors: undefined,
-  listPodSandboxMetrics: undefined,
-  streamPodSandboxMetrics: undefined,
+  listMetricDescriptors,
+  listPodSandboxMetrics,
+  streamPodSandboxMetrics,
   runtimeConfig,
   updatePodSandboxResources: undefined,
 }
 
 export const IMAGES: Handlers<typeof ImageService> = {
-  listImages: undefined,
-  streamImages: undefined,
-  imageStatus: undefined,
-  pullImage: undefined,
-  removeImage: undefined,
-  imageFsInfo: undefined,
+  listImages,
+  streamImages,
+  imageStatus,
+  pullImage,
+  removeImage,
+  imageFsInfo,
 }
