@@ -3,7 +3,8 @@ import { openStore } from '../image/store/store.ts'
 import { WherryError } from '../runtime/errors.ts'
 import type { CriConfig } from './config.ts'
 import type { Cri, Log } from './cri.ts'
-import { openState, engineRoot } from './state/open.ts'
+import { openImages } from './images/images.ts'
+import { engineRoot, openState } from './state/open.ts'
 
 export interface OpenCri {
   readonly cri: Cri
@@ -22,6 +23,7 @@ const absent = <T extends object>(name: string): T =>
 
 export const openCri = async (config: CriConfig, log: Log): Promise<OpenCri> => {
   const { sandboxes, containers } = openState(config)
+  const store = openStore(config.root, { trusting: true })
   const cri: Cri = {
     config,
     log,
@@ -31,10 +33,10 @@ export const openCri = async (config: CriConfig, log: Log): Promise<OpenCri> => 
       warn: (message) => log.warn(message),
       debug: (message) => log.debug(message),
     },
-    store: openStore(config.root, { trusting: true }),
+    store,
     sandboxes,
     containers,
-    images: absent('images'),
+    images: await openImages({ config, log, store, containers }),
     networks: absent('networks'),
     logs: absent('logs'),
     events: absent('events'),

@@ -8,7 +8,10 @@ export interface Images {
   status(text: string): Image | undefined
   /** Resolves to the id. Calls for the same image share the work. */
   pull(text: string, auth: AuthConfig | undefined, signal: AbortSignal): Promise<string>
+  /** A name, or an id with all its names; one that is not there is removed. Throws `failed-precondition` for what is pinned. */
   remove(text: string): Promise<void>
+  /** For people who look closely: its config, and what it consists of. */
+  details(id: string): Readonly<Record<string, unknown>>
   /**
    * For a container: kept from being collected until released (owner `cri:ID`), and unpacked. Throws `not-found`.
    */

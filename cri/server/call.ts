@@ -1,8 +1,10 @@
 /** One call of an RPC, whichever it is: its request is decoded, its errors become codes, and it is logged. */
 import type { ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js'
 import { create, type DescMessage, type DescMethod, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf'
-import { InvalidField, WherryError } from '../../runtime/errors.ts'
+import { type ErrorKind, InvalidField, WherryError } from '../../runtime/errors.ts'
+import { SyscallError } from '../../runtime/sys/error.ts'
 import type { Cri } from '../cri.ts'
+import { SaidError } from '../rpc/said-error.ts'
 import type { Streaming, Unary } from '../rpc/types.ts'
 import { answerTo, CODE } from './codes.ts'
 import type { Calls, RunningCall } from './calls.ts'
@@ -37,15 +39,18 @@ const open = (calls: Calls, method: DescMethod, incoming: Incoming): RunningCall
   return running
 }
 
+/** What somebody should look at. */
+const BAD: ReadonlySet<ErrorKind> = new Set(['internal', 'data-loss'])
+
 /** Expected errors are what clients deserve to hear and nothing else; others are mistakes of ours, and where they came from matters. */
 const logEnd = (cri: Pick<Cri, 'log'>, method: DescMethod, since: number, error?: unknown): void => {
   const { log } = cri
   if (error === undefined && !log.enabled('debug')) return
   const fields = { ms: Math.round((performance.now() - since) * 10) / 10 }
   if (error === undefined) log.debug(method.name, fields)
-  else if (error instanceof WherryError || (error instanceof Error && 'errno' in error)) {
+  else if (error instanceof WherryError || error instanceof SaidError || error instanceof SyscallError) {
     const { code, details } = answerTo(error)
-    const level = error instanceof WherryError && error.kind !== 'internal' && error.kind !== 'data-loss' ? 'debug' : 'warn'
+    const level = error instanceof SyscallError || (error instanceof WherryError && BAD.has(error.kind)) ? 'warn' : 'debug'
     log[level](`${method.name}: ${details}`, { ...fields, code })
   } else log.error(`${method.name}: ${String(error)}`, { ...fields, stack: error instanceof Error ? error.stack : undefined })
 }

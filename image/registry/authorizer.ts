@@ -86,6 +86,10 @@ export class Authorizer {
       attempt.used = basic(credentials.username, credentials.password)
       return attempt.used
     }
+    if (credentials !== undefined && 'registryToken' in credentials) {
+      attempt.used = `Bearer ${credentials.registryToken}`
+      return attempt.used
+    }
     const { realm, service } = scheme
     const request = { endpoint: this.#endpoint, origin, realm, service, scopes: attempt.scopes, credentials }
     attempt.token = await this.#waitFor(this.#tokens.get(this.#wire, request, attempt.token?.text), signal)
@@ -102,6 +106,9 @@ export class Authorizer {
       const credentials = await this.credentials()
       return credentials !== undefined && 'password' in credentials && attempt.used?.startsWith('Basic ') !== true
     }
+    const credentials = await this.credentials()
+    // there is no other one to be had
+    if (credentials !== undefined && 'registryToken' in credentials) return attempt.used === undefined
     const scopes = union(attempt.scopes, chosen.scope)
     const more = scopes !== attempt.scopes
     attempt.scopes = scopes

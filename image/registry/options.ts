@@ -26,6 +26,8 @@ export type Credentials =
   | { readonly username: string; readonly password: string }
   /** An OAuth2 refresh token. */
   | { readonly identityToken: string; readonly username?: string }
+  /** A bearer token that the registry takes as it is. */
+  | { readonly registryToken: string }
 
 /** Milliseconds, if nothing else is said. */
 export interface Limits {

@@ -27,7 +27,8 @@ export interface TokenRequest {
   readonly service: string | undefined
   /** `repository:library/alpine:pull` */
   readonly scopes: readonly string[]
-  readonly credentials: Credentials | undefined
+  /** A token that the registry takes as it is is no question for a token server. */
+  readonly credentials: Exclude<Credentials, { readonly registryToken: string }> | undefined
 }
 
 export interface Token {

@@ -106,9 +106,12 @@ const parseKept = (text: string, owner: string): KeptLease | undefined => {
 }
 
 /** Per owner, undefined where it cannot be read. */
-export const readKept = ({ root }: Layout): { owner: string; path: string; lease: KeptLease | undefined }[] =>
+export const readKept = (
+  { root }: Layout,
+  wanted: (owner: string) => boolean = () => true,
+): { owner: string; path: string; lease: KeptLease | undefined }[] =>
   namesIn(`${root}/leases`)
-    .filter((name) => name.startsWith('kept-'))
+    .filter((name) => name.startsWith('kept-') && wanted(name.slice('kept-'.length)))
     .flatMap((name) => {
       const path = `${root}/leases/${name}`
       const owner = name.slice('kept-'.length)
@@ -116,10 +119,10 @@ export const readKept = ({ root }: Layout): { owner: string; path: string; lease
       return text === undefined ? [] : [{ owner, path, lease: parseKept(text, owner) }]
     })
 
-/** Throws `data-loss` for one that cannot be read: what it keeps is not known. */
-export const keptLeases = (layout: Layout): KeptLease[] =>
+/** Throws `data-loss` for one that cannot be read: what it keeps is not known. @param wanted by its owner; default: all */
+export const keptLeases = (layout: Layout, wanted?: (owner: string) => boolean): KeptLease[] =>
   guard(`store ${layout.root}: reading leases`, () =>
-    readKept(layout).map(({ owner, path, lease }) => {
+    readKept(layout, wanted).map(({ owner, path, lease }) => {
       if (lease !== undefined) return lease
       throw new WherryError('data-loss', `store: lease ${path} is damaged: remove ${owner}, then \`wherry system check --repair\``)
     }),

@@ -7,6 +7,7 @@ import { makeLayers } from './layers.ts'
 import { openLayout } from './layout.ts'
 import { keepLease, keptLeases, makeLease, releaseLease } from './leases.ts'
 import { makeReferences } from './references.ts'
+import { makeSpace } from './space.ts'
 import { usage } from './usage.ts'
 import type { Store, StoreOptions } from './types.ts'
 
@@ -28,11 +29,12 @@ export const openStore = (root: string, { readonly = false, trusting = false }: 
     layers: parts.layers,
     images: parts.images,
     lease: () => makeLease(layout),
-    kept: () => keptLeases(layout),
+    kept: (wanted) => keptLeases(layout, wanted),
     keep: (owner, digests, options = {}) => keepLease(layout, owner, digests, options),
     release: (owner) => releaseLease(layout, owner),
     collect: (options = {}) => collect(parts, options),
     usage: () => usage(parts),
+    space: makeSpace(layout),
     check: (options = {}) => check(parts, options),
   }
 }

@@ -222,6 +222,13 @@ export interface Usage {
   readonly reclaimable: number
 }
 
+/** What is taken on the disk. */
+export interface Space {
+  /** st_blocks */
+  readonly bytes: number
+  readonly inodes: number
+}
+
 export interface Finding {
   /**
    * `layout`: oci-layout or store.json; `index`: index.json; `entry`: one of its entries; `blob`, `layer`: damaged; `incomplete`: an
@@ -269,8 +276,8 @@ export interface Store {
   readonly layers: Layers
   readonly images: Images
   lease(): Promise<Lease>
-  /** Leases of containers. */
-  kept(): KeptLease[]
+  /** Leases of containers; those of all owners, or of some. Throws `data-loss` for one that cannot be read. */
+  kept(wanted?: (owner: string) => boolean): KeptLease[]
   /** As a lease that all of `digests` was added to and that was kept. Keep first, look then whether all of them are there. */
   keep(owner: string, digests: readonly Digest[], options?: { readonly durable?: boolean }): Promise<void>
   /** Ends a kept lease. Idempotent. */
@@ -278,6 +285,8 @@ export interface Store {
   /** Frees what nothing refers to. Safe beside pulls in other processes; locks last for moments. Throws `data-loss` if index.json or a lease is damaged. */
   collect(options?: CollectOptions): Promise<Collected>
   usage(): Promise<Usage>
+  /** Of everything in it: counted when something has come or gone, and else known. */
+  space(): Space
   /** Reads everything. With `repair` what is broken is removed and fetched again, and nothing that is whole is lost. */
   check(options?: CheckOptions): Promise<Checked>
 }
