@@ -29,7 +29,8 @@ const lookLater = (): void => {
 /** How many files are open: for tests. */
 export const keptOpen = (): number => open.size
 
-const readAll = (fd: number): string => {
+/** The whole of an open file of the kernel’s. */
+export const readAll = (fd: number): string => {
   let length = readSync(fd, buffer, 0, buffer.length, 0)
   if (length >= PAGE)
     for (;;) {

@@ -1,9 +1,10 @@
 /** Network interfaces of a pod: /proc/PID/net/dev, proc_pid_net(5), shows those of the namespace that the process is in. */
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { isAlive } from '../../runtime/container/process-id.ts'
 import type { ProcessId } from '../../runtime/container/types.ts'
 import { O_PATH } from '../../runtime/sys/abi/fcntl.ts'
 import { isErrno } from '../../runtime/sys/error.ts'
+import { readAll } from './kept-file.ts'
 
 export interface Interface {
   readonly name: string
@@ -62,7 +63,12 @@ export class NetworkFile {
           return undefined
         }
       }
-      return parseInterfaces(readFileSync(`/proc/self/fd/${this.#fd}/net/dev`, 'latin1'))
+      const fd = openSync(`/proc/self/fd/${this.#fd}/net/dev`, 'r')
+      try {
+        return parseInterfaces(readAll(fd))
+      } finally {
+        closeSync(fd)
+      }
     } catch (error) {
       // EINVAL: it is a zombie, and has no namespaces any more
       if (isErrno(error, 'ENOENT', 'ESRCH', 'EINVAL')) return undefined
