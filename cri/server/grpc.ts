@@ -16,7 +16,7 @@ export const LARGEST_MESSAGE = 16 * 1024 * 1024
 const CONCURRENT = 1000
 
 /** Bytes as they are: what they mean is the wrapper's, which knows what to answer. */
-const same = (bytes: Uint8Array): Buffer => bytes as Buffer
+const same = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 type Handler = Unary<DescMessage, DescMessage> | Streaming<DescMessage, DescMessage>
 
