@@ -4,7 +4,9 @@ import { WherryError } from '../runtime/errors.ts'
 import type { CriConfig } from './config.ts'
 import type { Cri, Log } from './cri.ts'
 import { openImages } from './images/images.ts'
+import { CniNetworks } from './network/networks.ts'
 import { engineRoot, openState } from './state/open.ts'
+import { recoverSandboxes } from './state/recover.ts'
 
 export interface OpenCri {
   readonly cri: Cri
@@ -22,8 +24,9 @@ const absent = <T extends object>(name: string): T =>
   })
 
 export const openCri = async (config: CriConfig, log: Log): Promise<OpenCri> => {
-  const { sandboxes, containers } = openState(config)
+  const { sandboxes, containers, torn } = openState(config)
   const store = openStore(config.root, { trusting: true })
+  const networks = new CniNetworks(config, log)
   const cri: Cri = {
     config,
     log,
@@ -37,11 +40,12 @@ export const openCri = async (config: CriConfig, log: Log): Promise<OpenCri> => 
     sandboxes,
     containers,
     images: await openImages({ config, log, store, containers }),
-    networks: absent('networks'),
+    networks,
     logs: absent('logs'),
     events: absent('events'),
     streaming: absent('streaming'),
   }
+  await recoverSandboxes(cri, networks, torn)
   return {
     cri,
     async close() {

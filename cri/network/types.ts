@@ -7,7 +7,7 @@ export interface Networks {
   /** ADD of the first configuration to the sandbox's network namespace; loopback by ourselves. Resolves to the pod's addresses. Undone if it fails. */
   add(sandbox: Sandbox, signal: AbortSignal): Promise<readonly string[]>
   /** DEL; idempotent; what fails is tried again for ever, also by the next server. */
-  remove(sandbox: Sandbox): Promise<void>
+  remove(sandbox: Pick<Sandbox, 'id'>): Promise<void>
   /** UpdateRuntimeConfig. */
   setPodCidr(cidr: string): Promise<void>
   close(): Promise<void>

@@ -17,18 +17,25 @@ import { podSandboxStats } from './pod-sandbox-stats.ts'
 import { streamContainerStats } from './stream-container-stats.ts'
 import { streamPodSandboxMetrics } from './stream-pod-sandbox-metrics.ts'
 import { streamPodSandboxStats } from './stream-pod-sandbox-stats.ts'
+import { runPodSandbox } from './run-pod-sandbox.ts'
+import { stopPodSandbox } from './stop-pod-sandbox.ts'
+import { removePodSandbox } from './remove-pod-sandbox.ts'
+import { podSandboxStatus } from './pod-sandbox-status.ts'
+import { listPodSandbox } from './list-pod-sandbox.ts'
+import { streamPodSandboxes } from './stream-pod-sandboxes.ts'
+import { updatePodSandboxResources } from './update-pod-sandbox-resources.ts'
 import type { Handlers } from './types.ts'
 import { updateRuntimeConfig } from './update-runtime-config.ts'
 import { version } from './version.ts'
 
 export const RUNTIME: Handlers<typeof RuntimeService> = {
   version,
-  runPodSandbox: undefined,
-  stopPodSandbox: undefined,
-  removePodSandbox: undefined,
-  podSandboxStatus: undefined,
-  listPodSandbox: undefined,
-  streamPodSandboxes: undefined,
+  runPodSandbox,
+  stopPodSandbox,
+  removePodSandbox,
+  podSandboxStatus,
+  listPodSandbox,
+  streamPodSandboxes,
   createContainer: undefined,
   startContainer: undefined,
   stopContainer: undefined,
@@ -58,7 +65,7 @@ export const RUNTIME: Handlers<typeof RuntimeService> = {
   listPodSandboxMetrics,
   streamPodSandboxMetrics,
   runtimeConfig,
-  updatePodSandboxResources: undefined,
+  updatePodSandboxResources,
 }
 
 export const IMAGES: Handlers<typeof ImageService> = {

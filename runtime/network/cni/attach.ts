@@ -3,7 +3,7 @@ import { WherryError } from '../../errors.ts'
 import type { PublishedPort } from '../attachments.ts'
 import { type CniAttachment, cniAttachments, removeCniAttachment, writeCniAttachment } from './cache.ts'
 import { type CniCall, CniError, callPlugin, configurationOf, findPlugin, TRY_AGAIN } from './exec.ts'
-import { pinNamespace, unpinNamespace } from './pin.ts'
+import { isNamespace, pinNamespace, unpinNamespace } from './pin.ts'
 import type { CniList, CniPortMapping, CniResult, RuntimeConfig } from './types.ts'
 
 export interface CniRequest {
@@ -23,6 +23,14 @@ export interface CniRequest {
   readonly ports: readonly PublishedPort[]
   /** `kubernetes.io/ingress-bandwidth` and its sister are told to the plugins. */
   readonly annotations?: Readonly<Record<string, string>>
+  /** Folders of plugins; absent: the usual ones. */
+  readonly paths?: readonly string[]
+  /** Further keys of CNI_ARGS: no value has a semicolon. */
+  readonly args?: Readonly<Record<string, string>>
+  /** What the plugins cannot do is left out, as kubelet's runtimes leave it out. */
+  readonly lenient?: boolean
+  readonly dns?: RuntimeConfig['dns']
+  readonly cgroupPath?: string
 }
 
 const ATTEMPTS = 3
@@ -39,12 +47,23 @@ const mappings = (ports: readonly PublishedPort[]): CniPortMapping[] =>
     ...(host === undefined ? {} : { hostIP: host }),
   }))
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, K: 1e3, M: 1e6, G: 1e9, T: 1e12 }
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  K: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+}
 
 /** `10M` bits per second; Kubernetes' quantities. */
 const rate = (text: string | undefined): number | undefined => {
-  const [, number, unit = ''] = /^(\d+)([kKMGT]?)$/.exec(text ?? '') ?? []
-  return number === undefined ? undefined : Number(number) * UNITS[unit]!
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([kKMGT]?|[KMGT]i)$/.exec(text ?? '') ?? []
+  return number === undefined ? undefined : Math.floor(Number(number) * UNITS[unit]!)
 }
 
 const BURST = 2 ** 31 - 1
@@ -60,14 +79,15 @@ const bandwidthOf = (annotations: Readonly<Record<string, string>>): RuntimeConf
 }
 
 /** Throws `invalid-argument` where something is asked for that no plugin of the network can do. */
-const runtimeConfigOf = ({ list, ips, mac, ports, aliases, annotations = {} }: CniRequest): RuntimeConfig => {
+const runtimeConfigOf = (request: CniRequest): RuntimeConfig => {
+  const { list, ips, mac, ports, aliases, annotations = {}, lenient = false, dns, cgroupPath } = request
   const wanted: readonly (readonly [capability: string, asked: boolean, what: string])[] = [
     ['portMappings', ports.length > 0, 'publish ports'],
     ['ips', ips.length > 0, 'give a wanted address'],
     ['mac', mac !== undefined, 'give a wanted MAC address'],
   ]
   for (const [capability, asked, what] of wanted)
-    if (asked && !isCapable(list, capability))
+    if (asked && !lenient && !isCapable(list, capability))
       throw new WherryError(
         'invalid-argument',
         `the CNI network ${list.name} cannot ${what}: no plugin of its list has the capability ${capability}`,
@@ -79,6 +99,8 @@ const runtimeConfigOf = ({ list, ips, mac, ports, aliases, annotations = {} }: C
     ...(mac === undefined ? {} : { mac }),
     ...(bandwidth === undefined ? {} : { bandwidth }),
     ...(isCapable(list, 'aliases') && aliases.length > 0 ? { aliases } : {}),
+    ...(dns === undefined ? {} : { dns }),
+    ...(cgroupPath === undefined ? {} : { cgroupPath }),
   }
 }
 
@@ -88,6 +110,7 @@ const callOf = (attachment: CniAttachment, command: CniCall['command'], netns: s
   netns,
   interface: attachment.interface,
   args: attachment.args,
+  ...(attachment.paths === undefined ? {} : { paths: attachment.paths }),
 })
 
 const addressOf = (text: string): string => text.split('/')[0]!
@@ -107,15 +130,23 @@ const read = (result: CniResult, netns: string, name: string): Pick<CniAttachmen
 
 const isResult = (value: unknown): value is CniResult => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** After a failure nothing is left, as far as the plugins can undo it. Throws CniError with the plugin's own words. */
-export const attachCni = async (request: CniRequest): Promise<CniAttachment> => {
-  const { run, container, list, netns, interface: name, ips, mac, aliases } = request
+const argsOf = ({ mac, ips, args = {} }: CniRequest): string =>
+  [
+    'IgnoreUnknown=1',
+    ...(mac === undefined ? [] : [`MAC=${mac}`]),
+    ...(ips[0] === undefined ? [] : [`IP=${ips[0]}`]),
+    ...Object.entries(args).map(([key, value]) => `${key}=${value}`),
+  ].join(';')
+
+/**
+ * After a failure nothing is left, as far as the plugins can undo it. Throws CniError with the plugin's own words.
+ * @param signal looked at between plugins: one that is under way is waited for, since what it makes can only be undone then
+ */
+export const attachCni = async (request: CniRequest, signal?: AbortSignal): Promise<CniAttachment> => {
+  const { run, container, list, netns, interface: name, aliases, paths } = request
   const runtimeConfig = runtimeConfigOf(request)
   // one that is missing could not undo either
-  for (const { type } of list.plugins) findPlugin(type)
-  const args = ['IgnoreUnknown=1', ...(mac === undefined ? [] : [`MAC=${mac}`]), ...(ips[0] === undefined ? [] : [`IP=${ips[0]}`])].join(
-    ';',
-  )
+  for (const { type } of list.plugins) findPlugin(type, paths)
   const attachment: CniAttachment = {
     version: 1,
     container,
@@ -124,7 +155,8 @@ export const attachCni = async (request: CniRequest): Promise<CniAttachment> => 
     netns,
     list,
     runtimeConfig,
-    args,
+    args: argsOf(request),
+    ...(paths === undefined ? {} : { paths }),
     mac: '',
     addresses: [],
     gateways: [],
@@ -135,10 +167,12 @@ export const attachCni = async (request: CniRequest): Promise<CniAttachment> => 
     pinNamespace(request.init, netns)
     let result: CniResult | undefined
     for (const plugin of list.plugins) {
+      signal?.throwIfAborted()
       const answer = await callPlugin(plugin.type, callOf(attachment, 'ADD', netns), configurationOf(list, plugin, runtimeConfig, result))
       if (!isResult(answer)) throw new CniError(0, `CNI plugin ${plugin.type}, ADD: it gave no result`)
       result = answer
     }
+    signal?.throwIfAborted()
     const done: CniAttachment = { ...attachment, ...(result === undefined ? {} : { result }), ...read(result ?? {}, netns, name) }
     writeCniAttachment(run, done)
     return done
@@ -180,9 +214,11 @@ const remove = async (attachment: CniAttachment, index: number, netns: string): 
  */
 export const detachCni = async (run: string, attachment: CniAttachment): Promise<void> => {
   let failed: { readonly error: unknown } | undefined
+  // after a restart of the machine there is none: what plugins keep elsewhere is given back without it, spec "DEL"
+  const netns = isNamespace(attachment.netns) ? attachment.netns : ''
   for (let index = attachment.list.plugins.length - 1; index >= 0; index--) {
     try {
-      await remove(attachment, index, attachment.netns)
+      await remove(attachment, index, netns)
     } catch (error) {
       failed ??= { error }
     }
@@ -202,7 +238,7 @@ export const checkCni = async (attachment: CniAttachment): Promise<void> => {
 }
 
 /** Lets the plugins give back what none of the attachments there are has, "GC" (spec 1.1). */
-export const collectCni = async (list: CniList, attachments: readonly CniAttachment[]): Promise<void> => {
+export const collectCni = async (list: CniList, attachments: readonly CniAttachment[], paths?: readonly string[]): Promise<void> => {
   if (list.disableGC || list.cniVersion !== '1.1.0') return
   const valid = attachments
     .filter(({ network }) => network === list.name)
@@ -210,7 +246,18 @@ export const collectCni = async (list: CniList, attachments: readonly CniAttachm
   for (const plugin of list.plugins)
     await callPlugin(
       plugin.type,
-      { command: 'GC' },
+      { command: 'GC', ...(paths === undefined ? {} : { paths }) },
       { ...configurationOf(list, plugin, {}, undefined), 'cni.dev/valid-attachments': valid },
+    )
+}
+
+/** Whether the plugins could attach containers now, "STATUS" (spec 1.1). Throws CniError naming what is missing. */
+export const statusCni = async (list: CniList, paths?: readonly string[]): Promise<void> => {
+  if (list.cniVersion !== '1.1.0') return
+  for (const plugin of list.plugins)
+    await callPlugin(
+      plugin.type,
+      { command: 'STATUS', ...(paths === undefined ? {} : { paths }) },
+      configurationOf(list, plugin, {}, undefined),
     )
 }

@@ -19,6 +19,8 @@ export interface CniAttachment {
   readonly netns: string
   readonly list: CniList
   readonly runtimeConfig: RuntimeConfig
+  /** Folders of plugins; absent: the usual ones. */
+  readonly paths?: readonly string[]
   /** CNI_ARGS */
   readonly args: string
   /** Of ADD; absent until it has succeeded. */
@@ -54,7 +56,13 @@ const read = (path: string): CniAttachment | undefined => {
     if (isErrno(error, 'ENOENT')) return undefined
     throw error
   }
-  const value = JSON.parse(text) as CniAttachment
+  let value: CniAttachment
+  try {
+    value = JSON.parse(text) as CniAttachment
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined // a power cut has torn it
+    throw error
+  }
   if (value.version !== 1)
     throw new WherryError('unsupported', `${path} is of version ${String(value.version)}: it was written by another wherry`)
   return value

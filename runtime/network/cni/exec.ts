@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { WherryError } from '../../errors.ts'
+import { trySyscall } from '../../sys/syscall.ts'
 import { CNI_PLUGINS } from './conflist.ts'
 import type { CniList, CniPlugin, CniResult, RuntimeConfig } from './types.ts'
 
@@ -11,6 +12,7 @@ export type CniCommand = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS' | 'VERSION'
 const PATIENCE = 60_000
 /** Bytes of a result. */
 const LARGEST = 4 << 20
+const SIGKILL = 9
 
 /** 11: try again later. */
 export const TRY_AGAIN = 11
@@ -54,20 +56,29 @@ interface Ended {
 
 const execute = (path: string, env: Readonly<Record<string, string>>, stdin: string): Promise<Ended> =>
   new Promise((resolve, reject) => {
-    const child = spawn(path, [], { env, stdio: ['pipe', 'pipe', 'pipe'], timeout: PATIENCE, killSignal: 'SIGKILL' })
+    // a process group of its own: plugins execute others, which must not go on when it is taken to be over
+    const child = spawn(path, [], { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+    const end = (): void => {
+      if (child.pid !== undefined) trySyscall('kill', -child.pid, SIGKILL)
+    }
+    const timer = setTimeout(end, PATIENCE)
     const chunks: { readonly stdout: Buffer[]; readonly stderr: Buffer[] } = { stdout: [], stderr: [] }
     let size = 0
     for (const name of ['stdout', 'stderr'] as const)
       child[name].on('data', (chunk: Buffer) => {
         size += chunk.length
         if (size <= LARGEST) chunks[name].push(chunk)
-        else child.kill('SIGKILL')
+        else end()
       })
-    child.once('error', reject)
+    child.once('error', (error) => {
+      clearTimeout(timer)
+      reject(error)
+    })
     // a plugin that does not read its configuration says why itself
     child.stdin.on('error', () => {})
     child.stdin.end(stdin)
     child.once('close', (status, signal) => {
+      clearTimeout(timer)
       resolve({ status, signal, stdout: Buffer.concat(chunks.stdout).toString(), stderr: Buffer.concat(chunks.stderr).toString() })
     })
   })

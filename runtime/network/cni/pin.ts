@@ -1,8 +1,8 @@
 /** Keeping a network namespace beyond its processes: a bind mount of it on a file, as ip-netns(8) does. Only CNI needs that: plugins tidy up inside. */
-import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, openSync, rmSync, statfsSync } from 'node:fs'
 import { ERRNO } from '../../sys/abi/errno.ts'
 import { MNT_DETACH, MS_BIND } from '../../sys/abi/mount.ts'
-import { SyscallError } from '../../sys/error.ts'
+import { isErrno, SyscallError } from '../../sys/error.ts'
 import { syscall, trySyscall } from '../../sys/syscall.ts'
 
 /** @param init pid whose namespace it is */
@@ -12,6 +12,19 @@ export const pinNamespace = (init: number, path: string): void => {
   syscall('mount', [`/proc/${init}/ns/net`, path, 'none', MS_BIND, 0], {
     args: [`src=/proc/${init}/ns/net`, `dst=${path}`, 'flags=MS_BIND'],
   })
+}
+
+/** linux/magic.h */
+const NSFS_MAGIC = 0x6e736673
+
+/** Whether a namespace is kept there: what the file is without it tells nobody anything. */
+export const isNamespace = (path: string): boolean => {
+  try {
+    return statfsSync(path).type === NSFS_MAGIC
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false
+    throw error
+  }
 }
 
 /** Idempotent. */

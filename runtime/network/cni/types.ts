@@ -36,6 +36,9 @@ export interface RuntimeConfig {
   readonly ips?: readonly string[]
   readonly mac?: string
   readonly aliases?: readonly string[]
+  readonly dns?: { readonly servers: readonly string[]; readonly searches: readonly string[]; readonly options: readonly string[] }
+  /** Of the pod, below the mount point of the cgroups. */
+  readonly cgroupPath?: string
 }
 
 /** Of ADD, as the plugin said it; in the form of 0.3.0 and later. */

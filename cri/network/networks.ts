@@ -1,0 +1,182 @@
+/** The pods' networks. What is attached is written down below <root>/cri/cni, so that it is given back whatever happens in between. */
+import { attachCni, checkCni, collectCni, detachCni, type CniRequest } from '../../runtime/network/cni/attach.ts'
+import { cniAttachments } from '../../runtime/network/cni/cache.ts'
+import { InvalidField, WherryError } from '../../runtime/errors.ts'
+import { Protocol, type PodSandboxConfig } from '../api/api_pb.js'
+import type { CriConfig } from '../config.ts'
+import type { Log } from '../cri.ts'
+import type { Sandbox } from '../state/types.ts'
+import { Configuration } from './configuration.ts'
+import { prepareNetnsFolder } from './netns.ts'
+import { pluginsEnded } from './orphans.ts'
+import { writePodCidr } from './pod-cidr.ts'
+import type { Networks } from './types.ts'
+
+/** Name of the pod's interface, as everybody expects it. */
+const INTERFACE = 'eth0'
+
+/** Milliseconds before DEL is tried again: the first time, and at most. */
+const FIRST_PAUSE = 1000
+const LONGEST_PAUSE = 300_000
+
+const PROTOCOLS = { [Protocol.TCP]: 'tcp', [Protocol.UDP]: 'udp', [Protocol.SCTP]: 'sctp' } as const
+
+const portsOf = ({ portMappings }: PodSandboxConfig): CniRequest['ports'] =>
+  portMappings
+    // kubelet tells of all ports, also of those that are not the node's
+    .filter(({ hostPort }) => hostPort > 0)
+    .map(({ protocol, hostIp, hostPort, containerPort }) => ({
+      protocol: PROTOCOLS[protocol],
+      ...(hostIp === '' ? {} : { host: hostIp }),
+      hostPort,
+      port: containerPort,
+    }))
+
+/** CNI_ARGS as plugins for Kubernetes expect it. */
+const argsOf = ({ id, config }: Sandbox): Readonly<Record<string, string>> => {
+  const { namespace, name, uid } = config.metadata!
+  for (const [field, value] of Object.entries({ namespace, name, uid }))
+    if (/[;=\0]/.test(value)) throw new InvalidField(`config.metadata.${field}`, `${JSON.stringify(value)} cannot be told to CNI plugins`)
+  return { K8S_POD_NAMESPACE: namespace, K8S_POD_NAME: name, K8S_POD_INFRA_CONTAINER_ID: id, K8S_POD_UID: uid }
+}
+
+const dnsOf = ({ dnsConfig }: PodSandboxConfig): Pick<CniRequest, 'dns'> =>
+  dnsConfig === undefined ? {} : { dns: { servers: dnsConfig.servers, searches: dnsConfig.searches, options: dnsConfig.options } }
+
+export class CniNetworks implements Networks {
+  readonly #config: CriConfig
+  readonly #log: Log
+  readonly #run: string
+  readonly #configuration: Configuration
+  readonly #removals = new Map<string, Promise<boolean>>()
+  readonly #timers = new Map<string, NodeJS.Timeout>()
+  #closed = false
+
+  constructor(config: CriConfig, log: Log) {
+    this.#config = config
+    this.#log = log
+    this.#run = `${config.root}/cri`
+    this.#configuration = new Configuration(config, log)
+  }
+
+  status(): ReturnType<Networks['status']> {
+    return this.#configuration.readiness()
+  }
+
+  async add(sandbox: Sandbox, signal: AbortSignal): Promise<readonly string[]> {
+    const { id, config, netns, init } = sandbox
+    if (netns === undefined || init === undefined) throw new WherryError('internal', `pod sandbox ${id} has no network namespace to attach`)
+    const list = await this.#configuration.usable()
+    const parent = config.linux?.cgroupParent ?? ''
+    const request: CniRequest = {
+      run: this.#run,
+      container: id,
+      list,
+      init: init.pid,
+      netns,
+      interface: INTERFACE,
+      ips: [],
+      aliases: [],
+      ports: portsOf(config),
+      annotations: config.annotations,
+      paths: this.#config.cniPlugins,
+      args: argsOf(sandbox),
+      lenient: true,
+      ...dnsOf(config),
+      ...(parent === '' ? {} : { cgroupPath: parent }),
+    }
+    prepareNetnsFolder()
+    try {
+      return (await attachCni(request, signal)).addresses
+    } catch (error) {
+      // what could not be taken off is still written down
+      if (cniAttachments(this.#run, id).length > 0) this.#later(id, 0)
+      throw error
+    }
+  }
+
+  async remove({ id }: Pick<Sandbox, 'id'>): Promise<void> {
+    clearTimeout(this.#timers.get(id))
+    this.#timers.delete(id)
+    if (!(await this.#remove(id))) this.#later(id, 0)
+  }
+
+  /** DEL of all that is written down; false where something failed. Calls for the same pod share the work. */
+  #remove(id: string): Promise<boolean> {
+    const running = this.#removals.get(id)
+    if (running !== undefined) return running
+    const work = (async (): Promise<boolean> => {
+      try {
+        for (const attachment of cniAttachments(this.#run, id)) {
+          if (attachment.result === undefined) await pluginsEnded(id)
+          await detachCni(this.#run, attachment)
+        }
+        return true
+      } catch (error) {
+        this.#log.warn('a pod cannot be taken off its network: that is tried again', { sandbox: id, error })
+        return false
+      } finally {
+        this.#removals.delete(id)
+      }
+    })()
+    this.#removals.set(id, work)
+    return work
+  }
+
+  #later(id: string, attempt: number): void {
+    if (this.#closed) return
+    clearTimeout(this.#timers.get(id))
+    const timer = setTimeout(
+      async () => {
+        this.#timers.delete(id)
+        if (!(await this.#remove(id))) this.#later(id, attempt + 1)
+      },
+      Math.min(FIRST_PAUSE * 2 ** attempt, LONGEST_PAUSE),
+    )
+    timer.unref()
+    this.#timers.set(id, timer)
+  }
+
+  /**
+   * At the start of a server: pods that are no more are taken off, plugins give back what nobody has (GC), those that are left are looked at
+   * (CHECK). @param pods ids of sandboxes that are ready
+   */
+  async recover(pods: ReadonlySet<string>): Promise<void> {
+    const attachments = cniAttachments(this.#run)
+    for (const container of new Set(attachments.map((one) => one.container)))
+      if (!pods.has(container) && !(await this.#remove(container))) this.#later(container, 0)
+    const list = this.#configuration.list()
+    const left = cniAttachments(this.#run)
+    try {
+      if (list !== undefined) await collectCni(list, left, this.#config.cniPlugins)
+    } catch (error) {
+      this.#log.warn('the network’s plugins could not collect what nobody has any more', { error })
+    }
+    for (const attachment of left) {
+      if (this.#closed) return
+      if (!pods.has(attachment.container)) continue
+      try {
+        await checkCni(attachment)
+      } catch (error) {
+        this.#log.warn('the network of a pod is not as it was made', { sandbox: attachment.container, error })
+      }
+    }
+  }
+
+  async setPodCidr(cidr: string): Promise<void> {
+    const { cniTemplate, cniConfig } = this.#config
+    if (cniTemplate === undefined) return
+    if (this.#configuration.list() !== undefined) {
+      this.#log.info('there is a network configuration: none is written for the pod CIDR', { cidr })
+      return
+    }
+    await writePodCidr({ template: cniTemplate, folder: cniConfig, cidr })
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const timer of this.#timers.values()) clearTimeout(timer)
+    this.#timers.clear()
+    await Promise.all(this.#removals.values())
+  }
+}

@@ -1,0 +1,18 @@
+import type { PodSandboxStatusRequestSchema, PodSandboxStatusResponseSchema } from '../api/api_pb.js'
+import { WherryError } from '../../runtime/errors.ts'
+import { isThere, sandboxInfo, sandboxStatus } from '../sandbox/status.ts'
+import { nanosecondsNow } from '../state/times.ts'
+import type { Unary } from './types.ts'
+
+export const podSandboxStatus: Unary<typeof PodSandboxStatusRequestSchema, typeof PodSandboxStatusResponseSchema> = (
+  cri,
+  { podSandboxId, verbose },
+) => {
+  const sandbox = cri.sandboxes.find(podSandboxId)
+  if (!isThere(sandbox)) throw new WherryError('not-found', `pod sandbox ${sandbox.id} is being made`)
+  return {
+    status: sandboxStatus(cri, sandbox),
+    info: verbose ? sandboxInfo(cri, sandbox) : {},
+    timestamp: nanosecondsNow(),
+  }
+}
