@@ -18,7 +18,7 @@ export interface OpenCri {
 const absent = <T extends object>(name: string): T =>
   new Proxy({} as T, {
     get: (_, key) => {
-      if (key === 'close') return async () => {}
+      if (key === 'close' || key === 'emit') return async () => {}
       throw new WherryError('unsupported', `${name} is not there yet`)
     },
   })
