@@ -7,6 +7,8 @@ import { openImages } from './images/images.ts'
 import { CniNetworks } from './network/networks.ts'
 import { engineRoot, openState } from './state/open.ts'
 import { recoverSandboxes } from './state/recover.ts'
+import { streamingBackend } from './streaming/backend.ts'
+import { openStreaming } from './streaming/open.ts'
 
 export interface OpenCri {
   readonly cri: Cri
@@ -27,15 +29,16 @@ export const openCri = async (config: CriConfig, log: Log): Promise<OpenCri> => 
   const { sandboxes, containers, torn } = openState(config)
   const store = openStore(config.root, { trusting: true })
   const networks = new CniNetworks(config, log)
+  const engine = {
+    root: engineRoot(config),
+    systemdCgroup: config.cgroupDriver === 'systemd',
+    warn: (message: string) => log.warn(message),
+    debug: (message: string) => log.debug(message),
+  }
   const cri: Cri = {
     config,
     log,
-    engine: {
-      root: engineRoot(config),
-      systemdCgroup: config.cgroupDriver === 'systemd',
-      warn: (message) => log.warn(message),
-      debug: (message) => log.debug(message),
-    },
+    engine,
     store,
     sandboxes,
     containers,
@@ -43,9 +46,14 @@ export const openCri = async (config: CriConfig, log: Log): Promise<OpenCri> => 
     networks,
     logs: absent('logs'),
     events: absent('events'),
-    streaming: absent('streaming'),
+    streaming: await openStreaming({ config, backend: streamingBackend({ engine, containers, sandboxes }), log }),
   }
-  await recoverSandboxes(cri, networks, torn)
+  try {
+    await recoverSandboxes(cri, networks, torn)
+  } catch (error) {
+    await cri.streaming.close()
+    throw error
+  }
   return {
     cri,
     async close() {

@@ -51,6 +51,8 @@ export interface ExecSession {
   readonly exited: Promise<number>
   /** Nothing without a terminal, or after its end. */
   resize(size: WindowSize): void
+  /** Leaves its terminal: those on it get SIGHUP, and what they write is lost. Nothing without a terminal. Idempotent. */
+  hangUp(): void
   /** Ends it and all that came of it; `exited` tells when. Idempotent. */
   kill(): Promise<void>
 }
@@ -186,13 +188,18 @@ export const startExec = async (cri: Engine, container: Container, { command, tt
   const { pid, streams } = started
   const leader = written!
   let over = false
+  let { master } = streams
+  const closeMaster = (): void => {
+    if (master !== undefined) closeSync(master)
+    master = undefined
+  }
   const exited = (async () => {
     const status = statusOf(await awaitChild(pid))
     over = true
     removeExec(folder, leader)
     await finish(streams)
     streams.stdin?.destroy()
-    if (streams.master !== undefined) closeSync(streams.master)
+    closeMaster()
     return status
   })()
   return {
@@ -202,7 +209,13 @@ export const startExec = async (cri: Engine, container: Container, { command, tt
     stderr: streams.stderr,
     exited,
     resize: (wanted) => {
-      if (streams.master !== undefined && !over) resize(streams.master, wanted)
+      if (master !== undefined && !over) resize(master, wanted)
+    },
+    hangUp: () => {
+      if (master === undefined) return
+      streams.stdin?.destroy()
+      streams.stdout.destroy()
+      closeMaster()
     },
     kill: async () => {
       if (over) return

@@ -1,5 +1,8 @@
 /** Which function answers which RPC. What is undefined answers UNIMPLEMENTED. */
 import type { ImageService, RuntimeService } from '../api/api_pb.js'
+import { attach } from './attach.ts'
+import { exec } from './exec.ts'
+import { portForward } from './port-forward.ts'
 import { imageFsInfo } from './image-fs-info.ts'
 import { imageStatus } from './image-status.ts'
 import { listImages } from './list-images.ts'
@@ -46,9 +49,9 @@ export const RUNTIME: Handlers<typeof RuntimeService> = {
   updateContainerResources: undefined,
   reopenContainerLog: undefined,
   execSync: undefined,
-  exec: undefined,
-  attach: undefined,
-  portForward: undefined,
+  exec,
+  attach,
+  portForward,
   containerStats,
   listContainerStats,
   streamContainerStats,

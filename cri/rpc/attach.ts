@@ -1,0 +1,10 @@
+import { InvalidField, WherryError } from '../../runtime/errors.ts'
+import type { AttachRequestSchema, AttachResponseSchema } from '../api/api_pb.js'
+import type { Unary } from './types.ts'
+
+export const attach: Unary<typeof AttachRequestSchema, typeof AttachResponseSchema> = ({ containers, streaming }, request) => {
+  if (request.containerId === '') throw new InvalidField('container_id', 'is missing')
+  const { id, phase } = containers.find(request.containerId)
+  if (phase !== 'running') throw new WherryError('failed-precondition', `container ${id} is not running: it is ${phase}`)
+  return { url: streaming.attach({ ...request, containerId: id }) }
+}
