@@ -26,6 +26,7 @@ export const openLogger = (level: string, format: 'text' | 'json'): Logger =>
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
+      serializers: { error: (value: unknown) => (value instanceof Error ? value.message : value) },
       redact: { paths: SECRETS, remove: true },
     },
     { write: (json: string) => complain(format === 'json' ? json : line(json)) },
