@@ -1,7 +1,10 @@
 /** Reads a spool: what is there, or on and on until the container has ended; exact across rotation. */
-import { rmSync } from 'node:fs'
+import { closeSync, constants, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SpoolCursor } from './cursor.ts'
+import { ERRNO } from '../sys/abi/errno.ts'
+import { LOCK_EX, LOCK_NB } from '../sys/abi/fcntl.ts'
+import { trySyscall } from '../sys/syscall.ts'
 import { listSpool } from './files.ts'
 import { type Accepts, type From, openNext, openStart } from './find.ts'
 import { Following } from './following.ts'
@@ -179,9 +182,27 @@ export async function* readSpool(folders: KeeperFolders, options: ReadOptions = 
   yield* await SpoolReader.open(folders, options)
 }
 
-/** Removes the files of a consumed spool before the one of `position`: what they held has been put elsewhere for good. */
-export const releaseBefore = (folder: string, { id, sequence }: Position): void => {
-  for (const { name, header } of listSpool(folder)) {
-    if (header.id === id && header.sequence < sequence) rmSync(join(folder, name), { force: true })
+/** False: a reader holds it. The lock is let go of at once: only readers lock files of a consumed spool. */
+const isFree = (path: string): boolean => {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  try {
+    return trySyscall('flock', fd, LOCK_EX | LOCK_NB) !== -ERRNO.EAGAIN
+  } finally {
+    closeSync(fd)
   }
+}
+
+/**
+ * Removes the files of a consumed spool before the one of `position`: what they held has been put elsewhere for good. False: some stay because
+ * other readers hold them (attach), who have not put them anywhere; it is to be called again.
+ */
+export const releaseBefore = (folder: string, { id, sequence }: Position): boolean => {
+  for (const { name, header } of listSpool(folder)) {
+    if (header.id !== id || header.sequence >= sequence) continue
+    const path = join(folder, name)
+    // later ones are what such a reader goes on to
+    if (!isFree(path)) return false
+    rmSync(path, { force: true })
+  }
+  return true
 }
