@@ -27,8 +27,10 @@ export const upgradeToWebSocket = async (
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: MOST_MESSAGE,
-    handleProtocols: () => (protocol === '' ? false : protocol),
   })
+  // the library refuses names with a slash, which RFC 6455 does not allow and clients use: SPDY/3.1+portforward.k8s.io
+  delete request.headers['sec-websocket-protocol']
+  if (protocol !== '') server.on('headers', (headers) => headers.push(`Sec-WebSocket-Protocol: ${protocol}`))
   return new Promise((resolve) => {
     server.once('wsClientError', (error, socket) => {
       const text = `${error.message}\n`
