@@ -30,7 +30,7 @@ const DOORS = {
   },
   wherry: {
     sources: 'cli/wherry',
-    verbs: ['exec', 'images', 'pull', 'run'],
+    verbs: ['cri', 'exec', 'images', 'pull', 'run'],
     valued: ['root', 'run-root', 'log-level', 'log-format', 'config'],
     workers: { 'layer-worker': 'image/layer/worker.ts' },
   },
@@ -232,15 +232,16 @@ export const loaded = {\n${cases.map(([, line]) => line).join(',\n')}\n}`
   return { first: textOf(first), second: textOf(second) }
 }
 
-/** The packaged Node with the flags of the launcher. */
+/** The packaged Node with the flags of the launcher, which may have others for a verb. */
 const packagedNode = (name) => {
   const launcher = readFileSync(join(home, 'bin', name), 'utf8')
-  const flags = /^flags='(.*)'$/m.exec(launcher)[1].split(/\s+/)
-  return { node: require.resolve(`node-linux-${process.arch}/bin/node`), flags }
+  const [usual] = /^flags='(.*)'$/m.exec(launcher).slice(1)
+  const flagsOf = (verb) => (new RegExp(`^ +${verb}\\)\\n +flags='(.*)'$`, 'm').exec(launcher)?.[1] ?? usual).split(/\s+/)
+  return { node: require.resolve(`node-linux-${process.arch}/bin/node`), flagsOf }
 }
 
 for (const [name, door] of Object.entries(DOORS)) {
-  const { node, flags } = packagedNode(name)
+  const { node, flagsOf } = packagedNode(name)
   const folder = join(home, 'dist', `${name}.new`)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
@@ -257,10 +258,10 @@ for (const [name, door] of Object.entries(DOORS)) {
     )
   // Node reads a worker's file itself, and would take it for an ES module as the package says
   writeFileSync(join(folder, 'package.json'), '{"type":"commonjs"}\n')
-  for (const name of [...door.verbs, 'door']) {
-    const file = join(folder, `${name}.js`)
+  for (const verb of [...door.verbs, 'door']) {
+    const file = join(folder, `${verb}.js`)
     const options = { stdio: ['ignore', 'ignore', 'inherit'], timeout: 60_000 }
-    execFileSync(node, [...flags, join(home, 'scripts', 'code-cache.cjs'), file], options)
+    execFileSync(node, [...flagsOf(verb), join(home, 'scripts', 'code-cache.cjs'), file], options)
     if (!existsSync(`${file.slice(0, -3)}.${process.arch}.cache`)) throw new Error(`${file} has got no code cache`)
   }
   // in one step: containers may be started meanwhile

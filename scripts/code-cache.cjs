@@ -118,6 +118,7 @@ const WHERRY_TRAINING = {
   door: ['system', 'df'],
   images: ['images', '--filter', 'dangling=false'],
   pull: ['pull', '--help'],
+  cri: ['cri', '--help'],
   run: ['run', '--rm', '--network', 'none', 'training', '/exit'],
   exec: ['exec', 'training', '/exit'],
 }
