@@ -2,6 +2,7 @@
 import type { Store } from '../image/store/types.ts'
 import type { Engine } from '../runtime/container/types.ts'
 import type { CriConfig } from './config.ts'
+import type { Exits } from './container/exits.ts'
 import type { Events } from './events/types.ts'
 import type { Images } from './images/types.ts'
 import type { Logs } from './logs/types.ts'
@@ -25,6 +26,8 @@ export interface Cri {
   readonly store: Store
   readonly sandboxes: Table<Sandbox>
   readonly containers: Table<Container>
+  /** Of containers: who has ended, and waiting for it. */
+  readonly exits: Exits
   readonly images: Images
   readonly networks: Networks
   readonly logs: Logs

@@ -2,8 +2,12 @@
 import { openStore } from '../image/store/store.ts'
 import { WherryError } from '../runtime/errors.ts'
 import type { CriConfig } from './config.ts'
+import { openExits } from './container/exits.ts'
+import { keeperFolders } from './container/places.ts'
+import { recoverContainers } from './container/recover.ts'
 import type { Cri, Log } from './cri.ts'
 import { openImages } from './images/images.ts'
+import { openLogs } from './logs/open.ts'
 import { CniNetworks } from './network/networks.ts'
 import { engineRoot, openState } from './state/open.ts'
 import { recoverSandboxes } from './state/recover.ts'
@@ -42,13 +46,15 @@ export const openCri = async (config: CriConfig, log: Log): Promise<OpenCri> => 
     store,
     sandboxes,
     containers,
+    exits: openExits(() => cri),
     images: await openImages({ config, log, store, containers }),
     networks,
-    logs: absent('logs'),
+    logs: openLogs({ log, keeper: (id) => keeperFolders(containers, id), place: (id) => `${containers.folder(id)}/log-place` }),
     events: absent('events'),
     streaming: await openStreaming({ config, backend: streamingBackend({ engine, containers, sandboxes }), log }),
   }
   try {
+    await recoverContainers(cri, torn.containers)
     await recoverSandboxes(cri, networks, torn)
   } catch (error) {
     await cri.streaming.close()

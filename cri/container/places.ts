@@ -3,7 +3,6 @@
  *
  *   <root>/cri/containers/<id>/upper, work     what it writes
  *   <root>/cri/containers/<id>/spool           its output, and its exit record (docs/keeper.md)
- *   <root>/cri/containers/<id>/volumes/<n>     of the image's Volumes
  *   <runRoot>/cri/containers/<id>/keeper       its keeper's run folder
  *   <runRoot>/cri/containers/<id>/bundle, rootfs
  *   <runRoot>/cri/containers/<id>/exec/<pid>   exec'd processes that somebody waits for: the start time of each
@@ -14,11 +13,9 @@ import type { Container, Table } from '../state/types.ts'
 export interface Places extends KeeperFolders {
   readonly upper: string
   readonly work: string
-  readonly volumes: string
   readonly bundle: string
   readonly rootfs: string
   readonly exec: string
-  readonly hostname: string
 }
 
 type Folders = Pick<Table<Container>, 'folder' | 'run'>
@@ -35,10 +32,8 @@ export const placesOf = (containers: Folders, id: string): Places => {
     ...keeperFolders(containers, id),
     upper: `${folder}/upper`,
     work: `${folder}/work`,
-    volumes: `${folder}/volumes`,
     bundle: `${run}/bundle`,
     rootfs: `${run}/rootfs`,
     exec: `${run}/exec`,
-    hostname: `${run}/hostname`,
   }
 }

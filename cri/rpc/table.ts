@@ -27,6 +27,15 @@ import { podSandboxStatus } from './pod-sandbox-status.ts'
 import { listPodSandbox } from './list-pod-sandbox.ts'
 import { streamPodSandboxes } from './stream-pod-sandboxes.ts'
 import { updatePodSandboxResources } from './update-pod-sandbox-resources.ts'
+import { createContainer } from './create-container.ts'
+import { startContainer } from './start-container.ts'
+import { stopContainer } from './stop-container.ts'
+import { removeContainer } from './remove-container.ts'
+import { listContainers } from './list-containers.ts'
+import { streamContainers } from './stream-containers.ts'
+import { containerStatus } from './container-status.ts'
+import { updateContainerResources } from './update-container-resources.ts'
+import { execSync } from './exec-sync.ts'
 import type { Handlers } from './types.ts'
 import { updateRuntimeConfig } from './update-runtime-config.ts'
 import { version } from './version.ts'
@@ -39,16 +48,16 @@ export const RUNTIME: Handlers<typeof RuntimeService> = {
   podSandboxStatus,
   listPodSandbox,
   streamPodSandboxes,
-  createContainer: undefined,
-  startContainer: undefined,
-  stopContainer: undefined,
-  removeContainer: undefined,
-  listContainers: undefined,
-  streamContainers: undefined,
-  containerStatus: undefined,
-  updateContainerResources: undefined,
+  createContainer,
+  startContainer,
+  stopContainer,
+  removeContainer,
+  listContainers,
+  streamContainers,
+  containerStatus,
+  updateContainerResources,
   reopenContainerLog: undefined,
-  execSync: undefined,
+  execSync,
   exec,
   attach,
   portForward,

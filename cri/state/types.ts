@@ -73,6 +73,8 @@ export interface Container {
   readonly message?: string
   /** Of the process as it was looked up: ContainerStatus.user. */
   readonly user?: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] }
+  /** Of config or image; absent: SIGTERM. */
+  readonly stopSignal?: number
   /** Absolute path of its log: the sandbox’s log_directory joined with log_path. Absent: no log. */
   readonly logPath?: string
 }

@@ -8,7 +8,7 @@ export const HOOK_NAMES: readonly HookName[] = ['prestart', 'createRuntime', 'cr
 /** Seconds; above it the milliseconds do not fit into the 32 bits that timers and poll(2) have. */
 const timeout = integer(1, 2_147_483)
 
-const hook: Parse<Hook> = (value, path) => {
+export const hook: Parse<Hook> = (value, path) => {
   const from = object(value, path)
   return {
     path: required(from, path, 'path', absolutePath),

@@ -1,7 +1,8 @@
 /** Devices of a container: those of --device, and what the device cgroup lets it use. */
+import type { DeviceFact } from '../../../runtime/container/host-devices.ts'
 import type { LinuxDevice, LinuxDeviceCgroup, Mount } from '../../../runtime/spec/types.ts'
 import type { ContainerRequest } from '../request.ts'
-import type { DeviceFact, SpecFacts } from './facts.ts'
+import type { SpecFacts } from './facts.ts'
 
 const NONE: LinuxDeviceCgroup = { allow: false, access: 'rwm' }
 const ALL: LinuxDeviceCgroup = { allow: true, access: 'rwm' }

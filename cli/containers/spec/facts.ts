@@ -1,32 +1,11 @@
 /** What buildSpec needs besides the container's config: found out for one run, by gather.ts; plain values. */
+import type { DeviceFact, DeviceNumber } from '../../../runtime/container/host-devices.ts'
 import type { Mappings } from '../../../runtime/container/idmap.ts'
-import type { LinuxDeviceType } from '../../../runtime/spec/types.ts'
 import type { ResolvedUser } from '../../../image/apply/user.ts'
 import type { MachineFacts } from '../../../runtime/container/machine.ts'
 
 /** Where a mount's content is: a path of the machine, or a detached mount by its descriptor, which is the caller's. */
 export type MountSource = { readonly kind: 'path'; readonly path: string } | { readonly kind: 'mount'; readonly fd: number }
-
-/** A device of the machine that the container gets. */
-export interface DeviceFact {
-  readonly type: LinuxDeviceType
-  /** On the machine. */
-  readonly source: string
-  /** In the container. */
-  readonly path: string
-  readonly major: number
-  readonly minor: number
-  readonly fileMode: number
-  readonly uid: number
-  readonly gid: number
-  /** Letters of `rwm`. */
-  readonly access: string
-}
-
-export interface DeviceNumber {
-  readonly major: number
-  readonly minor: number
-}
 
 /** Files of the machine that stand for some of the image's. */
 export interface ManagedFiles {

@@ -1,8 +1,8 @@
 /** All that the engine needs for one run of a container: its root filesystem, opened, and its spec. */
 import { resolveUser } from '../../../image/apply/user.ts'
 import { makeWorkingFolder } from '../../../image/apply/working-folder.ts'
+import { asOwner, ownerOf } from '../../../runtime/container/as-owner.ts'
 import type { Mappings } from '../../../runtime/container/idmap.ts'
-import { trySyscall } from '../../../runtime/sys/syscall.ts'
 import type { ContainerConfig } from '../config.ts'
 import { type Home, placesOf } from '../home.ts'
 import { openRoot, type Root } from '../rootfs.ts'
@@ -31,27 +31,6 @@ export interface Prepared extends BuiltSpec {
   readonly mappings?: Mappings
   /** Closes all that is open for it: the engine has its own descriptors once the container is created. */
   close(): void
-}
-
-const ownerOf = (mappings: Mappings | undefined) => {
-  const [uid, gid] = [mappings?.uid, mappings?.gid].map((ids) => ids?.find(({ containerID }) => containerID === 0)?.hostID)
-  return uid === undefined || gid === undefined ? undefined : { uid, gid }
-}
-
-/** What is made meanwhile belongs to root of the container, who need not be root of the machine; setfsuid(2). */
-const asOwner = (owner: ReturnType<typeof ownerOf>, work: () => void): void => {
-  if (owner === undefined) {
-    work()
-    return
-  }
-  const gid = trySyscall('setfsgid', owner.gid)
-  const uid = trySyscall('setfsuid', owner.uid)
-  try {
-    work()
-  } finally {
-    trySyscall('setfsuid', uid)
-    trySyscall('setfsgid', gid)
-  }
 }
 
 /** Of a run that is written down (run-record.ts), whose folders are there. Throws WherryError; nothing stays open then. */
