@@ -8,7 +8,7 @@ import type { Container, Sandbox } from '../state/types.ts'
 import { Group } from './group.ts'
 import { type Interface, NetworkFile } from './network.ts'
 import { parentOf, placesOf } from './places.ts'
-import { groupUsage, networkUsage, value } from './usage-messages.ts'
+import { groupUsage, networkUsage, sumOf, value } from './usage-messages.ts'
 import { WritableLayers } from './writable-layers.ts'
 
 /** Milliseconds that a first figure of the disk is waited for. */
@@ -40,9 +40,16 @@ export class Stats {
     return phase === 'created' || phase === 'running' ? this.#group(id, id, false) : undefined
   }
 
-  /** The cgroup that kubelet made for the pod; without one the holder of its namespaces only. */
+  /** The cgroup that kubelet made for the pod; without one that of what holds its namespaces. */
   podGroup({ id, phase, config }: Sandbox): Group | undefined {
     return phase === 'ready' ? this.#group(`pod ${id}`, id, hasParent(config)) : undefined
+  }
+
+  /** Of all processes in the pod. */
+  #threads(sandbox: Sandbox, members: readonly Container[]): number | undefined {
+    const groups = [this.podGroup(sandbox), ...(hasParent(sandbox.config) ? [] : members.map((member) => this.containerGroup(member)))]
+    const counts = groups.flatMap((group) => group?.processes.threads() ?? [])
+    return counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0)
   }
 
   #group(key: string, id: string, parent: boolean): Group | undefined {
@@ -95,9 +102,11 @@ export class Stats {
   pod(sandbox: Sandbox, members: readonly Container[]): MessageInitShape<typeof PodSandboxStatsSchema> {
     const { id, config } = sandbox
     const group = this.podGroup(sandbox)
-    const { cpu, memory, io } = group === undefined ? {} : groupUsage(group)
+    const containers = members.map((member) => this.container(member))
+    const own = group === undefined ? {} : groupUsage(group)
+    const { cpu, memory, io } = hasParent(config) ? own : sumOf([own, ...containers])
     const interfaces = this.interfaces(sandbox)
-    const threads = group?.processes.threads()
+    const threads = this.#threads(sandbox, members)
     return {
       attributes: {
         id,
@@ -113,7 +122,7 @@ export class Stats {
         ...(threads === undefined || cpu === undefined
           ? {}
           : { process: { processCount: value(threads), ...(cpu.timestamp === undefined ? {} : { timestamp: cpu.timestamp }) } }),
-        containers: members.map((member) => this.container(member)),
+        containers,
       },
     }
   }

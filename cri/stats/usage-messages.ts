@@ -29,10 +29,10 @@ const psi = (pressure: Pressure | undefined): { readonly psi?: Init<typeof PsiSt
   pressure === undefined ? {} : { psi: { Full: psiData(pressure.full), Some: psiData(pressure.some) } }
 
 export interface GroupUsage {
-  readonly cpu?: Init<typeof CpuUsageSchema>
-  readonly memory?: Init<typeof MemoryUsageSchema>
-  readonly swap?: Init<typeof SwapUsageSchema>
-  readonly io?: Init<typeof IoUsageSchema>
+  readonly cpu?: Init<typeof CpuUsageSchema> | undefined
+  readonly memory?: Init<typeof MemoryUsageSchema> | undefined
+  readonly swap?: Init<typeof SwapUsageSchema> | undefined
+  readonly io?: Init<typeof IoUsageSchema> | undefined
 }
 
 /** Nothing of a cgroup that is gone. */
@@ -75,6 +75,36 @@ export const groupUsage = (group: Group): GroupUsage => {
           },
         }),
     ...(pressure === undefined ? {} : { io: { timestamp, ...psi(pressure) } }),
+  }
+}
+
+type Value = { readonly value?: bigint } | undefined
+
+/** Fields that are numbers; one that any of them lacks is left out, as is pressure, of which there is no sum. */
+const sumFields = <K extends string>(all: readonly Readonly<Partial<Record<K, Value>>>[], keys: readonly K[]) =>
+  Object.fromEntries(
+    keys.flatMap((key) => {
+      const values = all.map((one) => one[key]?.value)
+      return values.some((number) => number === undefined) ? [] : [[key, { value: values.reduce((sum, number) => sum! + number!, 0n)! }]]
+    }),
+  ) as Partial<Record<K, { readonly value: bigint }>>
+
+/** Of cgroups that have nothing in common but their pod. */
+export const sumOf = (usages: readonly GroupUsage[]): Pick<GroupUsage, 'cpu' | 'memory' | 'io'> => {
+  const cpu = usages.flatMap((usage) => usage.cpu ?? [])
+  const memory = usages.flatMap((usage) => usage.memory ?? [])
+  return {
+    ...(cpu[0]?.timestamp === undefined
+      ? {}
+      : { cpu: { timestamp: cpu[0].timestamp, ...sumFields(cpu, ['usageCoreNanoSeconds', 'usageNanoCores']) } }),
+    ...(memory[0]?.timestamp === undefined
+      ? {}
+      : {
+          memory: {
+            timestamp: memory[0].timestamp,
+            ...sumFields(memory, ['workingSetBytes', 'usageBytes', 'rssBytes', 'pageFaults', 'majorPageFaults']),
+          },
+        }),
   }
 }
 

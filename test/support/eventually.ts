@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 const LONGEST = 120_000
 
 /** Resolves when `holds` is true; throws, naming `what`, if it never is. */
-export const eventually = async (what: string, holds: () => boolean): Promise<void> => {
-  for (const deadline = performance.now() + LONGEST; !holds(); await setTimeout(20))
+export const eventually = async (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => {
+  for (const deadline = performance.now() + LONGEST; !(await holds()); await setTimeout(20))
     assert.ok(performance.now() < deadline, `in time: ${what}`)
 }
