@@ -1,11 +1,11 @@
 /** The node, as the server has it: what calls of all clients share. */
 import { openStore } from '../image/store/store.ts'
-import { WherryError } from '../runtime/errors.ts'
 import type { CriConfig } from './config.ts'
 import { openExits } from './container/exits.ts'
 import { keeperFolders } from './container/places.ts'
 import { recoverContainers } from './container/recover.ts'
 import type { Cri, Log } from './cri.ts'
+import { openEvents } from './events/open.ts'
 import { openImages } from './images/images.ts'
 import { openLogs } from './logs/open.ts'
 import { CniNetworks } from './network/networks.ts'
@@ -19,15 +19,6 @@ export interface OpenCri {
   /** Of what the server does beside calls; containers go on. */
   close(): Promise<void>
 }
-
-/** TEMPORARY, until what it stands for has landed: nothing may be left of it at the end. */
-const absent = <T extends object>(name: string): T =>
-  new Proxy({} as T, {
-    get: (_, key) => {
-      if (key === 'close' || key === 'emit') return async () => {}
-      throw new WherryError('unsupported', `${name} is not there yet`)
-    },
-  })
 
 export const openCri = async (config: CriConfig, log: Log): Promise<OpenCri> => {
   const { sandboxes, containers, torn } = openState(config)
@@ -50,7 +41,7 @@ export const openCri = async (config: CriConfig, log: Log): Promise<OpenCri> => 
     images: await openImages({ config, log, store, containers }),
     networks,
     logs: openLogs({ log, keeper: (id) => keeperFolders(containers, id), place: (id) => `${containers.folder(id)}/log-place` }),
-    events: absent('events'),
+    events: openEvents(() => cri),
     streaming: await openStreaming({ config, backend: streamingBackend({ engine, containers, sandboxes }), log }),
   }
   try {

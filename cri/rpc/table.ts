@@ -36,6 +36,8 @@ import { streamContainers } from './stream-containers.ts'
 import { containerStatus } from './container-status.ts'
 import { updateContainerResources } from './update-container-resources.ts'
 import { execSync } from './exec-sync.ts'
+import { getContainerEvents } from './get-container-events.ts'
+import { reopenContainerLog } from './reopen-container-log.ts'
 import type { Handlers } from './types.ts'
 import { updateRuntimeConfig } from './update-runtime-config.ts'
 import { version } from './version.ts'
@@ -56,7 +58,7 @@ export const RUNTIME: Handlers<typeof RuntimeService> = {
   streamContainers,
   containerStatus,
   updateContainerResources,
-  reopenContainerLog: undefined,
+  reopenContainerLog,
   execSync,
   exec,
   attach,
@@ -72,7 +74,7 @@ export const RUNTIME: Handlers<typeof RuntimeService> = {
   checkpointContainer: undefined,
   checkpointPod: undefined,
   restorePod: undefined,
-  getContainerEvents: undefined,
+  getContainerEvents,
   listMetricDescriptors,
   listPodSandboxMetrics,
   streamPodSandboxMetrics,
