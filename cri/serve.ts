@@ -1,11 +1,12 @@
 /** The server, from its first moment to its last. */
+import { SyscallError } from '../runtime/sys/error.ts'
 import type { CriConfig } from './config.ts'
 import type { Log } from './cri.ts'
 import { openCri } from './open.ts'
 import { openGrpcServer } from './server/grpc.ts'
 import { listen, takeActivation } from './server/listen.ts'
 import { lockState } from './server/lock.ts'
-import { notify } from './server/notify.ts'
+import { notify, type ServiceState } from './server/notify.ts'
 
 /** Milliseconds that calls have to end by themselves when the server is asked to. */
 const PATIENCE = 10_000
@@ -43,14 +44,24 @@ export const startServer = async (config: CriConfig, log: Log, env: NodeJS.Proce
   return { close: () => (closed ??= close()) }
 }
 
+/** A server that nobody hears of is of more use than none. */
+const tell = (socket: string | undefined, state: ServiceState, log: Log): void => {
+  try {
+    notify(socket, state)
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error
+    log.warn(`NOTIFY_SOCKET=${socket}: ${state} is not told: ${error.message}`)
+  }
+}
+
 /** `wherry cri`: until the signal. */
 export const serve = async (config: CriConfig, log: Log, signal: AbortSignal): Promise<void> => {
   const notifySocket = process.env['NOTIFY_SOCKET']
   // not for those that we start
   delete process.env['NOTIFY_SOCKET']
   const server = await startServer(config, log, process.env)
-  notify(notifySocket, 'READY=1')
+  tell(notifySocket, 'READY=1', log)
   if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-  notify(notifySocket, 'STOPPING=1')
+  tell(notifySocket, 'STOPPING=1', log)
   await server.close()
 }
