@@ -1,18 +1,18 @@
 /** The unix socket that clients find the server at: our own, or one that systemd has made for us. */
-import { lstatSync, mkdirSync, rmSync, type Stats } from 'node:fs'
+import { closeSync, lstatSync, mkdirSync, rmSync, type Stats } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { WherryError } from '../../runtime/errors.ts'
 import { ERRNO } from '../../runtime/sys/abi/errno.ts'
+import { SOMAXCONN } from '../../runtime/sys/abi/socket.ts'
 import { isErrno, SyscallError } from '../../runtime/sys/error.ts'
+import { syscall } from '../../runtime/sys/syscall.ts'
 import { unixConnect, unixListen } from '../../runtime/sys/unix.ts'
-import { closeSync } from 'node:fs'
 
 /** Milliseconds that a server may take to accept a connection. */
 const PATIENCE = 2000
 /** The first descriptor that systemd passes: sd_listen_fds(3). */
 const FIRST = 3
-const BACKLOG = 1024
 
 const statOf = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false })
 
@@ -71,9 +71,11 @@ export const listen = async (path: string, passed: number | undefined, accept: (
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ fd, backlog: BACKLOG }, resolve)
+    server.listen({ fd }, resolve)
   })
   server.removeAllListeners('error')
+  // Node takes 511 for a descriptor, whatever it is told
+  syscall('listen', [fd, SOMAXCONN], { args: [path] })
   let closed: Promise<void> | undefined
   return {
     close: () =>
