@@ -92,7 +92,7 @@ export const openExits = (cri: () => Cri): Exits => {
   return {
     settle,
     watch(id, keeper) {
-      const ended = keeper.ended()
+      const ended = keeper.ended(0)
       keepers.set(
         id,
         ended.then(

@@ -1,6 +1,6 @@
 /** The pods' networks. What is attached is written down below <root>/cri/cni, so that it is given back whatever happens in between. */
 import { attachCni, checkCni, collectCni, detachCni, type CniRequest } from '../../runtime/network/cni/attach.ts'
-import { cniAttachments } from '../../runtime/network/cni/cache.ts'
+import { cniAttachments, writeCniAttachment } from '../../runtime/network/cni/cache.ts'
 import { InvalidField, WherryError } from '../../runtime/errors.ts'
 import { Protocol, type PodSandboxConfig } from '../api/api_pb.js'
 import type { CriConfig } from '../config.ts'
@@ -33,7 +33,7 @@ const portsOf = ({ portMappings }: PodSandboxConfig): CniRequest['ports'] =>
     }))
 
 /** CNI_ARGS as plugins for Kubernetes expect it. */
-const argsOf = ({ id, config }: Sandbox): Readonly<Record<string, string>> => {
+const argsOf = ({ id, config }: Pick<Sandbox, 'id' | 'config'>): Readonly<Record<string, string>> => {
   const { namespace, name, uid } = config.metadata!
   for (const [field, value] of Object.entries({ namespace, name, uid }))
     if (/[;=\0]/.test(value)) throw new InvalidField(`config.metadata.${field}`, `${JSON.stringify(value)} cannot be told to CNI plugins`)
@@ -99,6 +99,32 @@ export class CniNetworks implements Networks {
     clearTimeout(this.#timers.get(id))
     this.#timers.delete(id)
     if (!(await this.#remove(id))) this.#later(id, 0)
+  }
+
+  /**
+   * Of a pod of an earlier boot: a power cut may have taken what was written down of its network. Then it is taken off what pods get now.
+   */
+  async removeAfterReboot({ id, config, netns }: Sandbox): Promise<void> {
+    const list = this.#configuration.list()
+    if (netns !== undefined && list !== undefined && cniAttachments(this.#run, id).length === 0)
+      writeCniAttachment(this.#run, {
+        version: 1,
+        container: id,
+        network: list.name,
+        interface: INTERFACE,
+        netns,
+        list,
+        runtimeConfig: {},
+        args: Object.entries({ IgnoreUnknown: '1', ...argsOf({ id, config }) })
+          .map(([key, value]) => `${key}=${value}`)
+          .join(';'),
+        paths: this.#config.cniPlugins,
+        mac: '',
+        addresses: [],
+        gateways: [],
+        aliases: [],
+      })
+    await this.remove({ id })
   }
 
   /** DEL of all that is written down; false where something failed. Calls for the same pod share the work. */

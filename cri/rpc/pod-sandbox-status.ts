@@ -1,7 +1,7 @@
 import type { PodSandboxStatusRequestSchema, PodSandboxStatusResponseSchema } from '../api/api_pb.js'
 import { WherryError } from '../../runtime/errors.ts'
 import { isThere, sandboxInfo, sandboxStatus } from '../sandbox/status.ts'
-import { nanosecondsNow } from '../state/times.ts'
+import { realtime } from '../../runtime/sys/realtime.ts'
 import type { Unary } from './types.ts'
 
 export const podSandboxStatus: Unary<typeof PodSandboxStatusRequestSchema, typeof PodSandboxStatusResponseSchema> = (
@@ -13,6 +13,6 @@ export const podSandboxStatus: Unary<typeof PodSandboxStatusRequestSchema, typeo
   return {
     status: sandboxStatus(cri, sandbox),
     info: verbose ? sandboxInfo(cri, sandbox) : {},
-    timestamp: nanosecondsNow(),
+    timestamp: realtime(),
   }
 }

@@ -7,8 +7,8 @@ import { ContainerEventType, type PodSandboxConfig } from '../api/api_pb.js'
 import type { Cri } from '../cri.ts'
 import { newNetnsPath } from '../network/netns.ts'
 import { checkRuntimeHandler } from '../rpc/runtime-handlers.ts'
-import { bootId } from '../state/boot.ts'
-import { nanosecondsNow } from '../state/times.ts'
+import { bootId } from '../../runtime/boot.ts'
+import { realtime } from '../../runtime/sys/realtime.ts'
 import { claimSandboxName } from '../state/names.ts'
 import type { Sandbox } from '../state/types.ts'
 import { checkConfig } from './check.ts'
@@ -27,8 +27,12 @@ const make = async (cri: Cri, sandbox: Sandbox, signal: AbortSignal): Promise<vo
   makeFiles(places, config)
   mountShm(places, config)
   signal.throwIfAborted()
+  const flushed = hasNodeNetwork(config) ? Promise.resolve() : cri.sandboxes.flush(id)
+  flushed.catch(() => {}) // told below, once there is a holder to undo
   const kept = await makeHolder(cri, sandbox)
   watchHolder(cri, id, kept.keeper)
+  // addresses that a power cut takes the record of are nobody's to give back
+  await flushed
   signal.throwIfAborted()
   const init = kept.record.init!
   const addresses = hasNodeNetwork(config) ? [] : await cri.networks.add({ ...sandbox, init }, signal)
@@ -48,7 +52,7 @@ export const runSandbox = async (cri: Cri, config: PodSandboxConfig, runtimeHand
     id,
     config,
     runtimeHandler,
-    created: nanosecondsNow(),
+    created: realtime(),
     phase: 'making',
     boot: bootId(),
     addresses: [],

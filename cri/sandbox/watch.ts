@@ -22,7 +22,7 @@ const noteEnd = (cri: Cri, id: string): void => {
 export const watchHolder = (cri: Cri, id: string, keeper: Keeper): void => {
   const ended = (async (): Promise<void> => {
     try {
-      const record = await keeper.ended()
+      const record = await keeper.ended(0)
       if (record !== undefined) keeper.acknowledge()
       const init = cri.sandboxes.get(id)?.init
       // a keeper that was killed has told nothing of its holder, which may go on

@@ -12,7 +12,7 @@ import { releaseSandbox } from '../sandbox/release.ts'
 import { unmountShm } from '../sandbox/files.ts'
 import { removeSandbox } from '../sandbox/stop.ts'
 import { watchAgain } from '../sandbox/watch.ts'
-import { bootId } from './boot.ts'
+import { bootId } from '../../runtime/boot.ts'
 import type { State } from './open.ts'
 import type { Sandbox } from './types.ts'
 
@@ -25,7 +25,9 @@ const complete = async (cri: Cri, id: string): Promise<void> => {
   cri.sandboxes.change(id, { init: undefined, netns: undefined, addresses: [] })
 }
 
-const recoverSandbox = async (cri: Cri, { id, phase, boot, init, netns }: Sandbox): Promise<void> => {
+const recoverSandbox = async (cri: Cri, networks: CniNetworks, sandbox: Sandbox): Promise<void> => {
+  const { id, phase, boot, init, netns } = sandbox
+  if (boot !== bootId()) await networks.removeAfterReboot(sandbox)
   if (phase === 'making' || phase === 'removing') {
     await removeSandbox(cri, id)
     return
@@ -68,7 +70,7 @@ export const recoverSandboxes = async (cri: Cri, networks: CniNetworks, torn: St
   await recoverEngine(cri.engine)
   const work = Promise.all([
     ...torn.sandboxes.map((id) => attempt(cri, id, () => removeTorn(cri, id))),
-    ...cri.sandboxes.list().map((sandbox) => attempt(cri, sandbox.id, () => recoverSandbox(cri, sandbox))),
+    ...cri.sandboxes.list().map((sandbox) => attempt(cri, sandbox.id, () => recoverSandbox(cri, networks, sandbox))),
   ])
   let timer: NodeJS.Timeout | undefined
   await Promise.race([

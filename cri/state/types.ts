@@ -92,6 +92,8 @@ export interface Table<T extends { readonly id: string }> {
   put(record: T, options?: { readonly durable?: boolean }): void
   /** As put of what it is now with these fields otherwise; undefined values take a field away. Throws `not-found`. */
   change(id: string, fields: { readonly [K in keyof T]?: T[K] | undefined }): T
+  /** Resolves when its record would outlive a power cut, without keeping others waiting. */
+  flush(id: string): Promise<void>
   /** Deletes record and folder. Idempotent. */
   remove(id: string): Promise<void>
   /** Runs `work` as the only one who changes this object; waits for its turn, not longer than the signal lets it. */

@@ -60,12 +60,15 @@ export class Connection {
     return this.#events.shift() ?? (this.#ended ? 'end' : undefined)
   }
 
-  /** The next event, or undefined once the keeper is gone (or `close` was called). One waits at a time. */
-  async next(): Promise<KeeperEvent | undefined> {
+  /**
+   * The next event, or undefined once the keeper is gone (or `close` was called). One waits at a time.
+   * @param patience milliseconds that the event loop may stand still for it: a server's may not for what comes some day
+   */
+  async next(patience = PATIENCE): Promise<KeeperEvent | undefined> {
     if (this.#stream === undefined) {
       let event = this.take()
-      if (event === undefined) {
-        pollAll([{ fd: this.fd, events: POLLIN }], PATIENCE)
+      if (event === undefined && patience > 0) {
+        pollAll([{ fd: this.fd, events: POLLIN }], patience)
         event = this.take()
       }
       if (event !== undefined) return event === 'end' ? undefined : event

@@ -49,11 +49,11 @@ export class Keeper {
     return failureOf(this.#image, new Page(page))
   }
 
-  /** Resolves once the exit record is there; to undefined where the keeper was killed and there is none. */
-  ended(): Promise<ExitRecord | undefined> {
+  /** Resolves once the exit record is there; to undefined where the keeper was killed and there is none. @param patience as Connection.next has it */
+  ended(patience?: number): Promise<ExitRecord | undefined> {
     this.#ended ??= (async () => {
       while (!this.#over) {
-        const event = await this.#connection.next()
+        const event = await this.#connection.next(patience)
         this.#over = event === undefined || event.type === 'ended'
       }
       return readOutcome(this.#folders)

@@ -53,10 +53,7 @@ describe('pod networks', { skip: requires('root', 'busybox', 'cni-plugins', 'ipt
   const leases = (): string[] => readdirSync(`${server.folder}/leases/real`).filter((name) => /^(10|fd)/.test(name))
   const nothingLeft = (): void => {
     assert.deepEqual(readdirSync(`${server.config.root}/cri/cni`), [])
-    assert.deepEqual(
-      readdirSync('/run/netns').filter((name) => name.startsWith('cni-')),
-      [],
-    )
+    assert.deepEqual(spy.namespaces(), [])
     assert.deepEqual(mountsOf(server.folder), [])
     assert.deepEqual(readdirSync(`${server.config.root}/cri/sandboxes`), [])
   }
@@ -111,6 +108,7 @@ describe('pod networks', { skip: requires('root', 'busybox', 'cni-plugins', 'ipt
     for (const podSandboxId of ids) await client.stopPodSandbox({ podSandboxId })
     assert.deepEqual(leases(), [])
     assert.doesNotMatch(rules(), /8080/)
+    assert.ok(!existsSync(networkNamespace))
     for (const podSandboxId of ids) await client.removePodSandbox({ podSandboxId })
     nothingLeft()
   })

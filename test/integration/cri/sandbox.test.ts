@@ -63,10 +63,7 @@ describe('pod sandboxes', { skip: requires('root') }, () => {
       [],
     )
     assert.deepEqual(mountsOf(server.folder), [])
-    assert.deepEqual(
-      readdirSync('/run/netns').filter((name) => name.startsWith('cni-')),
-      [],
-    )
+    assert.deepEqual(spy.namespaces(), [])
     assert.deepEqual(
       cgroupsOf(CGROUP_PARENT.slice(1)).filter((folder) => !folder.endsWith(CGROUP_PARENT)),
       [],

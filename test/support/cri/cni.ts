@@ -7,7 +7,7 @@ here=$(dirname "$0")
 stdin=$(cat)
 netns=gone
 [ -n "$CNI_NETNS" ] && netns=$(stat -f -c %T "$CNI_NETNS" 2>/dev/null || echo missing)
-printf '%s\\n' "$CNI_COMMAND $CNI_CONTAINERID $netns $CNI_IFNAME $CNI_ARGS $stdin" >>"$here/calls"
+printf '%s\\n' "$CNI_COMMAND $CNI_CONTAINERID $netns \${CNI_NETNS:--} $CNI_IFNAME $CNI_ARGS $stdin" >>"$here/calls"
 [ -e "$here/slow-$CNI_COMMAND" ] && sleep "$(cat "$here/slow-$CNI_COMMAND")"
 if [ -e "$here/fail-$CNI_COMMAND" ]; then
   cat "$here/fail-$CNI_COMMAND"
@@ -28,6 +28,8 @@ export interface SpyCall {
   readonly container: string
   /** Type of the file system of CNI_NETNS; `gone` where none was told. */
   readonly netns: string
+  /** CNI_NETNS */
+  readonly path: string
   readonly interface: string
   readonly args: string
   readonly configuration: Readonly<Record<string, unknown>>
@@ -77,10 +79,15 @@ export class Spy {
       .trim()
       .split('\n')
       .map((line) => {
-        const [command = '', id = '', netns = '', name = '', args = ''] = line.split(' ')
-        return { command, container: id, netns, interface: name, args, configuration: JSON.parse(line.slice(line.indexOf(' {') + 1)) }
+        const [command = '', id = '', netns = '', path = '', name = '', args = ''] = line.split(' ')
+        return { command, container: id, netns, path, interface: name, args, configuration: JSON.parse(line.slice(line.indexOf(' {') + 1)) }
       })
       .filter((call) => container === undefined || call.container === container)
+  }
+
+  /** Files of namespaces that it was told of and that are there still. */
+  namespaces(): string[] {
+    return [...new Set(this.calls().map(({ path }) => path))].filter((path) => path.startsWith('/') && existsSync(path))
   }
 
   /** Whether it has given something to this pod that it did not get back. */
