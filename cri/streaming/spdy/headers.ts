@@ -80,7 +80,8 @@ export class HeaderReader {
       const ended = (): void => done(wrong('ends the stream that it is part of'))
       inflate.on('readable', take).once('error', failed).once('end', ended).once('close', ended)
       inflate.write(block, (error) => {
-        if (error !== null && error !== undefined) return
+        // also where an earlier block has ended the stream
+        if (error !== null && error !== undefined) return failed(error)
         take()
         if (size <= MOST_BYTES) done()
       })

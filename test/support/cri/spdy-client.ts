@@ -286,7 +286,7 @@ export class SpdyClient {
     const stream = payload.length >= 4 ? this.streams.get(payload.readUInt32BE(0)) : undefined
     if (type === 2) {
       assert.deepEqual(await this.#decompress(payload.subarray(4)), Buffer.alloc(4), 'a reply has no headers')
-      stream!.reply.resolve('reply')
+      stream?.reply.resolve('reply')
     } else if (type === 3) stream?.finish('reset')
     else if (type === 6) this.pongs.push(payload)
     else if (type === 7) this.wentAway = true

@@ -172,7 +172,7 @@ export class WebSocketClient {
       }
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      if (code !== 'ECONNRESET' && code !== 'EPIPE' && code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
+      if (!['ECONNRESET', 'EPIPE', 'ECANCELED', 'ERR_STREAM_PREMATURE_CLOSE'].includes(code ?? '')) throw error
     } finally {
       this.#over = true
       this.#wake?.()
