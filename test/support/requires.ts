@@ -36,6 +36,7 @@ const PROBES = {
   crun: () => onPath('crun'),
   busybox: () => onPath('busybox'),
   'dbus-daemon': () => onPath('dbus-daemon'),
+  protoc: () => onPath('protoc'),
   strace: () => onPath('strace'),
   'docker-registry': () => onPath('docker-registry'),
   skopeo: () => onPath('skopeo'),
