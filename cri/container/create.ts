@@ -125,19 +125,25 @@ export const createContainer = async (cri: Cri, request: CreateContainerRequest,
   const sandbox = cri.sandboxes.find(request.podSandboxId)
   if (sandbox.phase !== 'ready')
     throw new WherryError('failed-precondition', `pod sandbox ${sandbox.id} is not ready: containers cannot be created in it`)
-  const { id } = begin(cri, sandbox, config)
+  const begun = begin(cri, sandbox, config)
+  const { id } = begun
   return cri.containers.locked(id, async () => {
     let made: Making | undefined
     try {
       const image = await cri.images.use(config.image!.image, leaseOwner(id))
       signal.throwIfAborted()
-      const record = cri.containers.change(id, { image: { id: image.id, ref: image.ref, layers: image.layers } })
-      made = await makeInit(cri, record, sandbox, image)
+      made = await makeInit(cri, begun, sandbox, image)
       signal.throwIfAborted()
       // the sandbox may have been stopped meanwhile
       if (cri.sandboxes.get(sandbox.id)?.phase !== 'ready')
         throw new WherryError('failed-precondition', `pod sandbox ${sandbox.id} was stopped while the container was made`)
-      cri.containers.change(id, { phase: 'created', init: made.kept.record.init, user: made.user, stopSignal: made.stopSignal })
+      cri.containers.change(id, {
+        phase: 'created',
+        image: { id: image.id, ref: image.ref, layers: image.layers },
+        init: made.kept.record.init,
+        user: made.user,
+        stopSignal: made.stopSignal,
+      })
     } catch (error) {
       await undo(cri, id, config, made?.kept)
       throw error
