@@ -30,6 +30,7 @@ const mapping = (list: readonly IDMapping[], field: string): LinuxIDMapping => {
   if (first === undefined || list.length !== 1) throw new InvalidField(at, `has ${list.length} mappings: one is wanted`)
   const { hostId, containerId, length } = first
   if (length === 0) throw new InvalidField(at, 'has a mapping of no ids')
+  if (containerId !== 0) throw new InvalidField(at, 'does not map id 0 of the pod, which there has to be')
   if (Math.max(hostId, containerId) + length > LARGEST) throw new InvalidField(at, 'goes beyond the largest id')
   return { hostID: hostId, containerID: containerId, size: length }
 }

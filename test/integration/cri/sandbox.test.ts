@@ -283,6 +283,11 @@ describe('pod sandboxes', { skip: requires('root') }, () => {
       { linux: options(POD, POD, POD, { usernsOptions: { mode: POD, uids: [...ONE, ...ONE], gids: ONE } }) },
       /userns_options\.uids: has 2 mappings/,
     ],
+    [
+      'no root',
+      { linux: options(POD, POD, POD, { usernsOptions: { mode: POD, uids: [{ hostId: 1000, containerId: 1, length: 9 }], gids: ONE } }) },
+      /userns_options\.uids: does not map id 0/,
+    ],
     ['no mapping', { linux: options(POD, POD, POD, { usernsOptions: { mode: POD, uids: ONE } }) }, /userns_options\.gids: has 0 mappings/],
     [
       'a user namespace with the node’s network',

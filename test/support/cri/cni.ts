@@ -32,6 +32,7 @@ export interface SpyCall {
   readonly path: string
   readonly interface: string
   readonly args: string
+  /** Empty where who called it was killed before it had said so. */
   readonly configuration: Readonly<Record<string, unknown>>
 }
 
@@ -80,7 +81,7 @@ export class Spy {
       .split('\n')
       .map((line) => {
         const [command = '', id = '', netns = '', path = '', name = '', args = ''] = line.split(' ')
-        return { command, container: id, netns, path, interface: name, args, configuration: JSON.parse(line.slice(line.indexOf(' {') + 1)) }
+        return { command, container: id, netns, path, interface: name, args, configuration: JSON.parse(/ (\{.*)/.exec(line)?.[1] ?? '{}') }
       })
       .filter((call) => container === undefined || call.container === container)
   }
