@@ -57,8 +57,11 @@ export const goAwayFrame = (lastStream: number): Buffer => control(TYPES.GOAWAY,
 /** RFC 1950: deflate with a window of 32 KiB, a dictionary, and check bits. */
 const ZLIB = Buffer.from([0x78, 0xbb, 0, 0, 0, 0])
 ZLIB.writeUInt32BE(DICTIONARY_ID, 2)
-/** RFC 1951: a stored block that is not the last one, of four bytes: a header block with no pairs. */
-const NO_PAIRS = Buffer.from([0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0])
+/**
+ * RFC 1951: a stored block that is not the last one, of four bytes: a header block with no pairs. Then an empty one, as Z_SYNC_FLUSH makes:
+ * Go's decompressor gives out the first block when it has seen the second, and looking for it in the next frame it fails for good.
+ */
+const NO_PAIRS = Buffer.from([0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff])
 
 /**
  * Accepts a stream. Our header blocks are always empty, so there is no compressor, whose window would cost each connection some 256 KiB.
