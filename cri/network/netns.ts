@@ -1,6 +1,6 @@
 /** Files of pods' network namespaces, where ip-netns(8), CNI plugins and agents look for them. */
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { MS_BIND, MS_REC, MS_SHARED } from '../../runtime/sys/abi/mount.ts'
 import { syscall } from '../../runtime/sys/syscall.ts'
 
@@ -9,19 +9,22 @@ export const NETNS_FOLDER = '/run/netns'
 /** A path that nothing has. */
 export const newNetnsPath = (): string => `${NETNS_FOLDER}/cni-${randomUUID()}`
 
-/** The mount that covers `path`, proc_pid_mountinfo(5): its point, and whether what is mounted below it is seen by its peers. */
+/**
+ * The mount that `path` is in, proc_pid_mountinfo(5): its point, and whether what is mounted below it is seen by its peers. By its id, not by
+ * its point: others may lie hidden below.
+ */
 const mountOf = (path: string): { readonly point: string; readonly shared: boolean } => {
-  let best = { point: '/', shared: false }
-  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
-    const fields = line.split(' ')
-    const point = fields[4]
-    if (point === undefined) continue
-    // the last of several at one point is the one that counts
-    const covers = point === '/' || path === point || path.startsWith(`${point}/`)
-    if (covers && point.length >= best.point.length)
-      best = { point, shared: fields.slice(6, fields.indexOf('-')).some((one) => one.startsWith('shared:')) }
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    const id = /^mnt_id:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1]
+    const line = readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .find((one) => one.startsWith(`${id} `))
+    const fields = line?.split(' ') ?? []
+    return { point: fields[4] ?? '/', shared: fields.slice(6, fields.indexOf('-')).some((one) => one.startsWith('shared:')) }
+  } finally {
+    closeSync(fd)
   }
-  return best
 }
 
 /** Makes the folder such that what is mounted there is seen by who shares or follows the node's mounts: agents that run in pods. */

@@ -70,7 +70,10 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
     conf_dir = "${folder}/net.d"
 `
 
-/** A corner with a network configuration, where plugins may keep what they keep; crun needs the unified hierarchy to be out of sight. */
+/** crun does not run where a unified hierarchy beside the others has controllers. */
+const HIDE_UNIFIED = 'if mountpoint -q /sys/fs/cgroup/unified; then umount -l /sys/fs/cgroup/unified; fi'
+
+/** A corner with a network configuration, where plugins may keep what they keep. */
 const openCorner = async (name: string): Promise<Corner> => {
   const corner = await Corner.open(`bench-cri-${name}`)
   mkdirSync(join(corner.folder, 'net.d'))
@@ -79,7 +82,7 @@ const openCorner = async (name: string): Promise<Corner> => {
 mkdir -p /run/netns
 mount -t tmpfs lib /var/lib
 sysctl -qw net.ipv4.ip_forward=1
-if mountpoint -q /sys/fs/cgroup/unified; then umount -l /sys/fs/cgroup/unified; fi`
+${name.endsWith('crun') ? HIDE_UNIFIED : ''}`
   const { status, stderr } = corner.run(['sh', '-c', script])
   if (status !== 0) throw new Error(`the corner for ${name}: ${stderr}`)
   mkdirSync(corner.cgroupDirectory('pids'), { recursive: true })
