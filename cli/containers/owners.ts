@@ -1,5 +1,7 @@
 /** Who keeps images in the store, and who has them mounted. */
 import { existsSync } from 'node:fs'
+import type { Store } from '../../image/store/types.ts'
+import { WherryError } from '../../runtime/errors.ts'
 import { type Home, leaseOwner, placesOf } from './home.ts'
 import { isId } from './ids.ts'
 import { readRun } from './run-record.ts'
@@ -22,3 +24,14 @@ export const mountedLayers = (home: Pick<Home, 'root' | 'runRoot'>): ReadonlySet
       .filter(({ id }) => readRun(home, id) !== undefined)
       .flatMap(({ config }) => config.image?.layers ?? []),
   )
+
+/** Whether pods have a layer: which of them run is not known here. A lease that cannot be read may be on any of them. */
+export const layersOfPods = (store: Pick<Store, 'kept'>): ((key: string) => boolean) => {
+  try {
+    const keys = new Set<string>(store.kept((owner) => owner.startsWith('cri:')).flatMap(({ digests }) => digests))
+    return (key) => keys.has(key)
+  } catch (error) {
+    if (!(error instanceof WherryError) || error.kind !== 'data-loss') throw error
+    return () => true
+  }
+}

@@ -4,7 +4,7 @@ import { parseReference } from '../../image/reference.ts'
 import type { Descriptor } from '../../image/spec/types.ts'
 import type { Checked, CheckOptions, Finding, Store } from '../../image/store/store.ts'
 import { WherryError } from '../../runtime/errors.ts'
-import { mountedLayers, ownerExists } from '../containers/owners.ts'
+import { layersOfPods, mountedLayers, ownerExists } from '../containers/owners.ts'
 import { harmless } from '../support/listing.ts'
 import { print } from '../support/output.ts'
 import { openProgress, type Progress } from '../support/progress/progress.ts'
@@ -79,6 +79,7 @@ fetched again from the registries of the images it belongs to, and what is rubbi
     const store = await changeStore(context)
     const repair = flags.repair ?? false
     const mounted = mountedLayers(context)
+    const ofPods = layersOfPods(store)
     const progress = openProgress({ quiet: (flags.quiet ?? false) || process.stderr.isTTY !== true, env: process.env })
     let checked: Checked
     try {
@@ -87,7 +88,7 @@ fetched again from the registries of the images it belongs to, and what is rubbi
         signal: context.signal,
         onProgress: shownProgress(progress),
         fetch: fetcher(store, flags, context),
-        isMounted: (key) => mounted.has(key),
+        isMounted: (key) => mounted.has(key) || ofPods(key),
         ownerExists: ownerExists(context),
         ...(flags.deep ? { compare: await layerComparer(store) } : {}),
       })

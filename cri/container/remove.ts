@@ -2,9 +2,8 @@
 import { deleteContainer } from '../../runtime/container/delete.ts'
 import { ContainerEventType } from '../api/api_pb.js'
 import type { Cri } from '../cri.ts'
-import { leaseOwner } from '../images/owners.ts'
+import { leaseOwner, volumeLeaseOwner } from '../images/owners.ts'
 import type { Container } from '../state/types.ts'
-import { volumeLeaseOwner } from './leases.ts'
 import { killContainer } from './stop.ts'
 
 /** Leases on images, folders and record of a container that has no processes. With its lock held. Idempotent. */

@@ -15,7 +15,7 @@ import { describeImage, refOf } from './describe.ts'
 import { forKubelet } from './kubelet-error.ts'
 import { type KnownImage, KnownImages } from './known.ts'
 import { candidatesOf, type FoundImage, findGroup, groupsOf, type ImageGroup } from './lookup.ts'
-import { leaseOwner, ownerExists, strangerUses } from './owners.ts'
+import { leaseOwner, ownerExists, strangerUses, volumeLeaseOwner } from './owners.ts'
 import { Shared } from './shared.ts'
 import type { Images, UsedImage } from './types.ts'
 
@@ -60,18 +60,30 @@ class StoreImages implements Images {
     return describeImage({ group, size: known.size, user: known.config.config.User, pinned: used || this.#isPinned(group) })
   }
 
+  /** A lease that cannot be read keeps no list from being told; it is a matter for `wherry system check`. */
+  #foreign(): ReadonlySet<Digest> {
+    const { store, log } = this.#node
+    try {
+      return strangerUses(store)
+    } catch (error) {
+      if (!(error instanceof WherryError) || error.kind !== 'data-loss') throw error
+      log.warn(error.message)
+      return new Set()
+    }
+  }
+
   list(text?: string): readonly Image[] {
     const { store } = this.#node
     const groups = groupsOf(store)
     const found = text === undefined || text === '' ? undefined : findGroup(groups, text)
     const chosen = text === undefined || text === '' ? groups : found === undefined ? [] : [found]
-    const foreign = strangerUses(store)
+    const foreign = this.#foreign()
     return chosen.map((group) => this.#describe(group, foreign)).filter((image) => image !== undefined)
   }
 
   status(text: string): Image | undefined {
     const group = this.#find(text)
-    return group === undefined ? undefined : this.#describe(group, strangerUses(this.#node.store))
+    return group === undefined ? undefined : this.#describe(group, this.#foreign())
   }
 
   details(text: string): Readonly<Record<string, unknown>> {
@@ -197,7 +209,11 @@ class StoreImages implements Images {
   /** Leases of an earlier boot: whether they are whole or not, their containers want no layers any more. */
   async forgetOtherBoots(): Promise<void> {
     const { containers, store } = this.#node
-    for (const { id, boot } of containers.list()) if (boot !== bootId()) await store.release(leaseOwner(id))
+    for (const { id, boot, config } of containers.list()) {
+      if (boot === bootId()) continue
+      await store.release(leaseOwner(id))
+      for (const [index, { image }] of config.mounts.entries()) if (image !== undefined) await store.release(volumeLeaseOwner(id, index))
+    }
   }
 }
 

@@ -5,8 +5,11 @@ import type { Container, Table } from '../state/types.ts'
 
 const PREFIX = 'cri:'
 
-/** Of a container’s lease on its image; its image volumes’ have more behind it. */
+/** Of a container’s lease on its image. */
 export const leaseOwner = (id: string): string => `${PREFIX}${id}`
+
+/** Of that on the image which config.mounts[index] is of. */
+export const volumeLeaseOwner = (id: string, index: number): string => `${leaseOwner(id)}:${index}`
 
 /** Whether what holds a lease is still there; what is no container of ours is none of ours to judge. */
 export const ownerExists =

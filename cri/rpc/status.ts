@@ -63,7 +63,7 @@ export const status: Unary<typeof StatusRequestSchema, typeof StatusResponseSche
       ],
     },
     runtimeHandlers: RUNTIME_HANDLERS.map((name) => ({ name, features: featuresOf(cri) })),
-    features: { supplementalGroupsPolicy: true },
+    features: { supplementalGroupsPolicy: true, mountOptions: true },
     ...(verbose ? { info: details(cri) } : {}),
   }
 }

@@ -73,7 +73,10 @@ describe('the CRI server', { skip: requires('root', 'busybox') }, () => {
         ['', 'wherry'],
       )
       for (const { features: own } of runtimeHandlers) assert.equal(own!.recursiveReadOnlyMounts, true)
-      assert.equal(features!.supplementalGroupsPolicy, true)
+      assert.deepEqual(
+        [features!.supplementalGroupsPolicy, features!.mountOptions, features!.userNamespacesHostNetwork],
+        [true, true, false],
+      )
       assert.equal(JSON.parse(info['config']!).cgroupDriver, 'cgroupfs')
       assert.equal(JSON.parse(info['server']!).pid, process.pid)
       assert.deepEqual((await client.status()).info, {})
