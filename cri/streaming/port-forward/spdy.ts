@@ -40,15 +40,23 @@ export const forwardOverSpdy = async (transport: Transport, { sandbox, backend, 
     if (error === undefined || data === undefined) return
     clearTimeout(pair.timer)
     pairs.delete(request)
+    // clients wait for the end of both before they let go of their side
+    const endBoth = (): void => {
+      data.end()
+      error.end()
+    }
     try {
       const server = await backend.connect(sandbox, port, connection.gone)
-      await pumpConnection(server, { inbox: data.inbox, data, gone: connection.gone })
+      await pumpConnection(server, {
+        inbox: data.inbox,
+        data: { write: (bytes) => data.write(bytes), end: endBoth },
+        gone: connection.gone,
+      })
     } catch (problem) {
       void error.write(problemOf(problem, port))
       data.reset()
     }
-    data.end()
-    error.end()
+    endBoth()
   }
   const expire = (request: string): void => {
     const { error, data } = pairs.get(request)!
