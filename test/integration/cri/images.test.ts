@@ -5,6 +5,9 @@ import { after, afterEach, before, describe, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { AuthConfigSchema, Image } from '../../../cri/api/api_pb.js'
+import type { Container } from '../../../cri/state/types.ts'
+import { removeTree } from '../../../image/store/remove-tree.ts'
+import { bootId } from '../../../runtime/boot.ts'
 import { failsWith } from '../../support/cri/client.ts'
 import { BUSYBOX } from '../../support/cri/images.ts'
 import { TestServer } from '../../support/cri/server.ts'
@@ -52,6 +55,15 @@ describe('images by CRI', { skip: requires('root', 'busybox') }, () => {
   const pull = async (name: string): Promise<string> => (await server.client.pullImage({ image: { image: name } })).imageRef
   const status = async (name: string): Promise<Image | undefined> => (await server.client.imageStatus({ image: { image: name } })).image
   const list = async (): Promise<string[]> => (await server.client.listImages()).images.map((image) => image.id).sort()
+
+  /** For images without their server. */
+  const imagesNode = (containers: readonly Partial<Container>[]) =>
+    ({
+      config: server.config,
+      log: { enabled: () => false, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
+      store: server.store,
+      containers: { get: (key: string) => containers.find((one) => one.id === key), list: () => containers },
+    }) as unknown as Parameters<typeof import('../../../cri/images/images.ts').openImages>[0]
 
   before(async () => {
     const base = await layerOf([
@@ -285,13 +297,7 @@ insecure = true
 
   test('a container keeps what it is of; its names may go', async () => {
     const { openImages } = await import('../../../cri/images/images.ts')
-    const containers = new Map<string, unknown>([['c1', {}]])
-    const node = {
-      config: server.config,
-      log: { enabled: () => false, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
-      store: server.store,
-      containers: { get: (key: string) => containers.get(key), list: () => [] },
-    } as unknown as Parameters<typeof openImages>[0]
+    const node = imagesNode([{ id: 'c1', boot: bootId() }])
     await pull(at('team/one'))
     const images = await openImages(node)
     const used = await images.use(at('team/one'), 'cri:c1')
@@ -310,5 +316,38 @@ insecure = true
     for (let tries = 0; existsSync(used.lowers[1]!) && tries < 400; tries++) await setTimeout(10)
     assert.ok(!existsSync(used.lowers[1]!), 'and nobody else wants them')
     await assert.rejects(images.use(at('team/one'), 'cri:c2'), /is not on this node/)
+  })
+
+  test('what other tools have put into the store is unpacked when it is used', async () => {
+    const node = imagesNode([])
+    const { openImages } = await import('../../../cri/images/images.ts')
+    await pull(at('team/other'))
+    const folder = `${server.config.root}/layers/sha256/${other.layers[1]!.diffID.slice(7)}`
+    await removeTree(folder)
+    const images = await openImages(node)
+    const used = await images.use(id(other), 'cri:c1')
+    assert.deepEqual(readdirSync(used.lowers[1]!), ['other'])
+    await images.release('cri:c1')
+  })
+
+  test('after a restart of the machine its containers keep nothing', async () => {
+    const { openImages } = await import('../../../cri/images/images.ts')
+    const { create } = await import('@bufbuild/protobuf')
+    const { ContainerConfigSchema } = await import('../../../cri/api/api_pb.js')
+    const config = create(ContainerConfigSchema, { mounts: [{ containerPath: '/x' }, { containerPath: '/y', image: { image: 'x' } }] })
+    const node = imagesNode([
+      { id: 'now', boot: bootId(), config },
+      { id: 'then', boot: 'another', config },
+    ])
+    await pull(at('team/other'))
+    for (const owner of ['cri:now', 'cri:then', 'cri:then:1']) await useImage(server.store, at('team/other'), owner)
+    // as a power cut leaves it
+    writeFileSync(`${server.config.root}/leases/kept-cri:then`, '')
+    await openImages(node)
+    assert.deepEqual(
+      server.store.kept().map(({ owner }) => owner),
+      ['cri:now'],
+    )
+    await server.store.release('cri:now')
   })
 })

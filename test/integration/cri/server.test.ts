@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { describe, test } from 'node:test'
 import { resolve } from 'node:path'
@@ -17,6 +17,7 @@ import { eventually } from '../../support/eventually.ts'
 import { requires } from '../../support/requires.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../../cli/wherry/main.ts')
+const INVALID = 3
 const UNAVAILABLE = 14
 const UNIMPLEMENTED = 12
 
@@ -81,6 +82,32 @@ describe('the CRI server', { skip: requires('root', 'busybox') }, () => {
       assert.equal(JSON.parse(info['server']!).pid, process.pid)
       assert.deepEqual((await client.status()).info, {})
     }, none))
+
+  test('writes the network of pods when it is told their addresses', async () => {
+    await withServer(async (server) => {
+      const template = `${server.folder}/template`
+      writeFileSync(template, '{"cniVersion":"1.0.0","name":"t","plugins":[{"type":"none","subnet":"{{.PodCIDR}}"}]}')
+      await server.end()
+      const config = { ...server.config, cniTemplate: template }
+      const running = await startServer(config, silent)
+      const client = server.connect()
+      try {
+        await client.updateRuntimeConfig({})
+        await assert.rejects(
+          client.updateRuntimeConfig({ runtimeConfig: { networkConfig: { podCidr: 'nonsense"' } } }),
+          failsWith(INVALID, /nonsense/),
+        )
+        assert.deepEqual(readdirSync(config.cniConfig), [], 'not known yet')
+        await client.updateRuntimeConfig({ runtimeConfig: { networkConfig: { podCidr: '10.9.0.0/24' } } })
+        const [name] = readdirSync(config.cniConfig)
+        assert.equal(JSON.parse(readFileSync(`${config.cniConfig}/${name}`, 'utf8')).plugins[0].subnet, '10.9.0.0/24')
+      } finally {
+        client.close()
+        await running.close()
+      }
+      await server.begin()
+    }, none)
+  })
 
   test('has a function for every RPC but checkpoints', async () => {
     const { RUNTIME, IMAGES } = await import('../../../cri/rpc/table.ts')
