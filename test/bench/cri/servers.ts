@@ -47,7 +47,7 @@ export type OpenServer = () => Promise<Server>
 const CONTAINERD = (folder: string, runtime: string): string => `
 version = 2
 root = "${folder}/root"
-state = "${folder}/state"
+state = "/run/containerd"
 disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.internal.v1.opt"]
 [grpc]
   address = "${folder}/cri.sock"
@@ -183,7 +183,8 @@ const openWherry: OpenServer = () =>
     await putUnpacked(store, BUSYBOX, await busybox())
     const flags = {
       root: join(folder, 'root'),
-      'run-root': join(folder, 'run'),
+      // a tmpfs, as it is on a node
+      'run-root': '/run/wherry',
     }
     const own = {
       socket: join(folder, 'cri.sock'),
