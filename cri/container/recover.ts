@@ -19,6 +19,9 @@ import { killTree } from './exec/tree.ts'
 import { keeperFolders, placesOf } from './places.ts'
 import { removeContainer, removeTraces } from './remove.ts'
 
+/** Milliseconds that the connections of a server which was killed may outlive its lock. */
+const LEAVING = 2000
+
 /** Nobody waits for them any more. */
 const endExecs = async ({ containers, engine }: Cri, id: string): Promise<void> => {
   const folder = placesOf(containers, id).exec
@@ -41,7 +44,7 @@ const adopt = async (cri: Cri, container: Container): Promise<void> => {
   const { id } = container
   const folders = keeperFolders(cri.containers, id)
   noteStart(cri, container)
-  const keeper = await subscribe(folders)
+  const keeper = await subscribe(folders, LEAVING)
   const { phase } = cri.containers.find(id)
   if (phase === 'running') cri.logs.follow(cri.containers.find(id))
   if (keeper === undefined) {

@@ -18,6 +18,8 @@ const INTERFACE = 'eth0'
 /** Milliseconds before DEL is tried again: the first time, and at most. */
 const FIRST_PAUSE = 1000
 const LONGEST_PAUSE = 300_000
+/** Milliseconds that plugins which are at work have when the server leaves. */
+const LEAVING = 2000
 
 const PROTOCOLS = { [Protocol.TCP]: 'tcp', [Protocol.UDP]: 'udp', [Protocol.SCTP]: 'sctp' } as const
 
@@ -51,6 +53,7 @@ export class CniNetworks implements Networks {
   readonly #removals = new Map<string, Promise<boolean>>()
   readonly #timers = new Map<string, NodeJS.Timeout>()
   #closed = false
+  #prepared = false
 
   constructor(config: CriConfig, log: Log) {
     this.#config = config
@@ -85,7 +88,7 @@ export class CniNetworks implements Networks {
       ...dnsOf(config),
       ...(parent === '' ? {} : { cgroupPath: parent }),
     }
-    prepareNetnsFolder()
+    this.#prepareFolder()
     try {
       return (await attachCni(request, signal)).addresses
     } catch (error) {
@@ -93,6 +96,11 @@ export class CniNetworks implements Networks {
       if (cniAttachments(this.#run, id).length > 0) this.#later(id, 0)
       throw error
     }
+  }
+
+  #prepareFolder(): void {
+    if (!this.#prepared) prepareNetnsFolder()
+    this.#prepared = true
   }
 
   async remove({ id }: Pick<Sandbox, 'id'>): Promise<void> {
@@ -203,6 +211,12 @@ export class CniNetworks implements Networks {
     this.#closed = true
     for (const timer of this.#timers.values()) clearTimeout(timer)
     this.#timers.clear()
-    await Promise.all(this.#removals.values())
+    // a plugin that hangs is left behind: the next server tries again
+    let timer: NodeJS.Timeout | undefined
+    const enough = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LEAVING)
+    })
+    await Promise.race([Promise.all(this.#removals.values()), enough])
+    clearTimeout(timer)
   }
 }

@@ -6,6 +6,9 @@ import type { Cri } from '../cri.ts'
 import type { Sandbox } from '../state/types.ts'
 import { sandboxPlaces } from './places.ts'
 
+/** Milliseconds that the connections of a server which was killed may outlive its lock. */
+const LEAVING = 2000
+
 /** Sandboxes whose keeper would tell, and its end. */
 const watched = new Map<string, Promise<void>>()
 
@@ -42,7 +45,7 @@ export const keeperEnded = (id: string): Promise<void> => watched.get(id) ?? Pro
 /** Of a sandbox that an earlier server has made: ready it stays only where its holder runs. */
 export const watchAgain = async (cri: Cri, { id, init }: Sandbox): Promise<void> => {
   const { keeper, spool } = sandboxPlaces(cri, id)
-  const found = await subscribe({ run: keeper, spool })
+  const found = await subscribe({ run: keeper, spool }, LEAVING)
   if (found !== undefined) watchHolder(cri, id, found)
   else if (init === undefined || !isAlive(init)) noteEnd(cri, id)
 }

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { WherryError } from '../errors.ts'
 import type { Image } from '../program/link.ts'
 import { Page } from '../program/page.ts'
+import { sleep } from '../sleep.ts'
+import { monotonic } from '../sys/clock.ts'
 import { isErrno, type SyscallError } from '../sys/error.ts'
 import { unixConnect } from '../sys/unix.ts'
 import { Connection } from './connection.ts'
@@ -87,11 +89,23 @@ export class Keeper {
   }
 }
 
+/** Milliseconds between two tries to become the subscriber. */
+const PAUSE = 10
+
 /**
  * Becomes the subscriber of a keeper that another process has started, and may have left. Undefined where there is none any
  * more. Throws WherryError 'failed-precondition' while another process is its subscriber.
+ * @param patience milliseconds for that one to leave: the kernel may be about to end its connections
  */
-export const subscribe = async (folders: KeeperFolders): Promise<Keeper | undefined> => {
+export const subscribe = async (folders: KeeperFolders, patience = 0): Promise<Keeper | undefined> => {
+  for (const until = monotonic() + patience; ; await sleep(PAUSE)) {
+    const found = await trySubscribe(folders)
+    if (found !== 'busy') return found
+    if (monotonic() >= until) throw new WherryError('failed-precondition', `the keeper of ${folders.run} has a subscriber already`)
+  }
+}
+
+const trySubscribe = async (folders: KeeperFolders): Promise<Keeper | 'busy' | undefined> => {
   let socket: number
   try {
     socket = unixConnect(join(folders.run, RUN.socket), { timeout: PATIENCE })
@@ -104,6 +118,5 @@ export const subscribe = async (folders: KeeperFolders): Promise<Keeper | undefi
   const reply = await connection.next()
   if (reply?.type === 'reply' && reply.value === 0) return new Keeper(connection, undefined, folders)
   connection.close()
-  if (reply === undefined) return undefined
-  throw new WherryError('failed-precondition', `the keeper of ${folders.run} has a subscriber already`)
+  return reply === undefined ? undefined : 'busy'
 }
