@@ -60,7 +60,7 @@ export const wantedUser = (context: Context | undefined, imageUser: string): Wan
  * given; Strict does not. @param root descriptor of the root filesystem's folder
  */
 export const lookUpUser = (root: number, { user, group, supplementalGroups, strict }: WantedUser): LookedUpUser => {
-  const own: ResolvedUser = resolveUser(root, group === undefined ? user : `${user === '' ? '0' : user}:${group}`)
+  const own: ResolvedUser = resolveUser(root, group === undefined ? user : `${user}:${group}`)
   const listed = strict ? [] : (group === undefined ? own : resolveUser(root, user)).additionalGids.slice(1)
   return { uid: own.uid, gid: own.gid, additionalGids: [...new Set([own.gid, ...listed, ...supplementalGroups])] }
 }
