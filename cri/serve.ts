@@ -59,6 +59,10 @@ export const serve = async (config: CriConfig, log: Log, signal: AbortSignal): P
   const notifySocket = process.env['NOTIFY_SOCKET']
   // not for those that we start
   delete process.env['NOTIFY_SOCKET']
+  // a mistake of ours in one thing is no reason to let go of all others
+  process.on('unhandledRejection', (reason) =>
+    log.error(`nobody has handled: ${String(reason)}`, { stack: reason instanceof Error ? reason.stack : undefined }),
+  )
   const server = await startServer(config, log, process.env)
   tell(notifySocket, 'READY=1', log)
   if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))

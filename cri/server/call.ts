@@ -33,6 +33,9 @@ const why = (incoming: Incoming): WherryError => {
     : new WherryError('cancelled', 'the call was cancelled by its client')
 }
 
+/** RPCs that make, change or end something. */
+const BUSY = /^(Run|Create|Start|Stop|Remove|Update|ExecSync)/
+
 const open = (calls: Calls, method: DescMethod, incoming: Incoming): RunningCall => {
   const running = calls.begin(method.methodKind !== 'unary')
   incoming.on('cancelled', () => running.abort(why(incoming)))
@@ -65,7 +68,10 @@ export const unary =
     const since = performance.now()
     const call = open(calls, method, incoming)
     try {
-      const init = await handler(cri, decode(method.input, incoming.request), call)
+      const request = decode(method.input, incoming.request)
+      if (BUSY.test(method.name)) await calls.turns.take()
+      if (call.aborted !== undefined) throw call.aborted
+      const init = await handler(cri, request, call)
       respond(null, toBinary(method.output, create(method.output, init)))
       logEnd(cri, method, since)
     } catch (error) {

@@ -1,6 +1,7 @@
 /** Calls that are under way: for their signals, and for the end of the server, which waits for them. */
 import { WherryError } from '../../runtime/errors.ts'
 import type { Call } from '../cri.ts'
+import { Turns } from './turns.ts'
 
 export interface RunningCall extends Call {
   /** Why, if it was. */
@@ -10,6 +11,8 @@ export interface RunningCall extends Call {
 }
 
 export interface Calls {
+  /** For those that keep the process busy. */
+  readonly turns: Turns
   begin(endless: boolean): RunningCall
   /**
    * Ends calls that have no end of their own, waits for the others, and aborts those that take longer than `patience` milliseconds.
@@ -30,6 +33,7 @@ export const openCalls = (): Calls => {
   let ending = false
   let idle: (() => void) | undefined
   return {
+    turns: new Turns(),
     begin(endless) {
       // most calls never look at their signal
       let controller: AbortController | undefined
