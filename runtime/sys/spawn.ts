@@ -23,6 +23,8 @@ import { cstring, syscall, trySyscall } from './syscall.ts'
 const ALL_SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE
 /** POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK */
 const SPAWN_FLAGS = 0x04 | 0x08
+/** The group's number is the attribute's initial 0: the child's own. */
+const POSIX_SPAWN_SETPGROUP = 0x02
 
 type Name =
   | 'posix_spawn'
@@ -64,15 +66,16 @@ const pointers = (values: readonly string[]): Uint8Array => {
   return array
 }
 
-let attributes: Uint8Array | undefined
-const spawnAttributes = (): Uint8Array => {
-  if (attributes !== undefined) return attributes
+const attributes = new Map<boolean, Uint8Array>()
+const spawnAttributes = (group: boolean): Uint8Array => {
+  const known = attributes.get(group)
+  if (known !== undefined) return known
   const attr = Buffer.alloc(512) // posix_spawnattr_t: 336 bytes in glibc
   foreign('posix_spawnattr_init', [attr])
   foreign('posix_spawnattr_setsigmask', [attr, Buffer.alloc(128)])
   foreign('posix_spawnattr_setsigdefault', [attr, Buffer.alloc(128, 0xff)])
-  foreign('posix_spawnattr_setflags', [attr, SPAWN_FLAGS])
-  attributes = attr
+  foreign('posix_spawnattr_setflags', [attr, SPAWN_FLAGS | (group ? POSIX_SPAWN_SETPGROUP : 0)])
+  attributes.set(group, attr)
   return attr
 }
 
@@ -114,11 +117,23 @@ export interface Placement {
   readonly to: number
 }
 
+export interface SpawnOptions {
+  /** Default: empty. */
+  readonly env?: readonly string[]
+  /** The child has a process group of its own. */
+  readonly group?: boolean
+}
+
 /**
- * Starts the executable open at `executable` with only the given descriptors placed; returns its pid. The child is this
+ * Starts an executable, by its path or open at a descriptor, with only the given descriptors placed; returns its pid. The child is this
  * process's own and is to be waited for.
  */
-export const posixSpawn = (executable: number, argv: readonly string[], placements: readonly Placement[]): number => {
+export const posixSpawn = (
+  executable: number | string,
+  argv: readonly string[],
+  placements: readonly Placement[],
+  { env = [], group = false }: SpawnOptions = {},
+): number => {
   const moved: number[] = []
   const targets = new Set(placements.map(({ to }) => to))
   if (targets.size < placements.length) throw new RangeError('two descriptors are to be placed under one number')
@@ -133,12 +148,14 @@ export const posixSpawn = (executable: number, argv: readonly string[], placemen
   const actions = Buffer.alloc(128) // posix_spawn_file_actions_t: 80 bytes in glibc
   foreign('posix_spawn_file_actions_init', [actions])
   try {
-    const program = clear(executable, undefined)
+    const program = typeof executable === 'string' ? executable : `/proc/self/fd/${clear(executable, undefined)}`
     for (const { from, to } of placements) foreign('posix_spawn_file_actions_adddup2', [actions, clear(from, to), to])
     const pid = Buffer.alloc(4)
-    const attr = spawnAttributes()
-    const path = cstring(`/proc/self/fd/${program}`)
-    foreign('posix_spawn', [pid, path, actions, attr, pointers(argv), pointers([])], [`program=${argv[0] ?? ''}`])
+    foreign(
+      'posix_spawn',
+      [pid, cstring(program), actions, spawnAttributes(group), pointers(argv), pointers(env)],
+      [`program=${argv[0] ?? ''}`],
+    )
     return pid.readInt32LE()
   } finally {
     foreign('posix_spawn_file_actions_destroy', [actions])

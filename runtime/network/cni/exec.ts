@@ -1,18 +1,11 @@
 /** Executing a plugin, spec 1.1 "Execution Protocol": parameters in the environment, configuration on stdin, result or error on stdout. */
-import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { WherryError } from '../../errors.ts'
-import { trySyscall } from '../../sys/syscall.ts'
 import { CNI_PLUGINS } from './conflist.ts'
+import { type Ended, execute } from './process.ts'
 import type { CniList, CniPlugin, CniResult, RuntimeConfig } from './types.ts'
 
 export type CniCommand = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS' | 'VERSION'
-
-/** Milliseconds that a plugin may take. */
-const PATIENCE = 60_000
-/** Bytes of a result. */
-const LARGEST = 4 << 20
-const SIGKILL = 9
 
 /** 11: try again later. */
 export const TRY_AGAIN = 11
@@ -47,42 +40,6 @@ export const findPlugin = (type: string, paths: readonly string[] = CNI_PLUGINS)
   )
 }
 
-interface Ended {
-  readonly status: number | null
-  readonly signal: string | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-const execute = (path: string, env: Readonly<Record<string, string>>, stdin: string): Promise<Ended> =>
-  new Promise((resolve, reject) => {
-    // a process group of its own: plugins execute others, which must not go on when it is taken to be over
-    const child = spawn(path, [], { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true })
-    const end = (): void => {
-      if (child.pid !== undefined) trySyscall('kill', -child.pid, SIGKILL)
-    }
-    const timer = setTimeout(end, PATIENCE)
-    const chunks: { readonly stdout: Buffer[]; readonly stderr: Buffer[] } = { stdout: [], stderr: [] }
-    let size = 0
-    for (const name of ['stdout', 'stderr'] as const)
-      child[name].on('data', (chunk: Buffer) => {
-        size += chunk.length
-        if (size <= LARGEST) chunks[name].push(chunk)
-        else end()
-      })
-    child.once('error', (error) => {
-      clearTimeout(timer)
-      reject(error)
-    })
-    // a plugin that does not read its configuration says why itself
-    child.stdin.on('error', () => {})
-    child.stdin.end(stdin)
-    child.once('close', (status, signal) => {
-      clearTimeout(timer)
-      resolve({ status, signal, stdout: Buffer.concat(chunks.stdout).toString(), stderr: Buffer.concat(chunks.stderr).toString() })
-    })
-  })
-
 const wordsOf = (text: string): string => text.trim().split('\n', 5).join('; ').slice(0, 1000)
 
 const failureOf = (plugin: string, { command }: CniCall, { status, signal, stdout, stderr }: Ended): CniError => {
@@ -96,7 +53,7 @@ const failureOf = (plugin: string, { command }: CniCall, { status, signal, stdou
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
   }
-  const how = signal === null ? `exited with ${status}` : `was ended by ${signal}`
+  const how = signal === undefined ? `exited with ${status}` : `was ended by ${signal}`
   const words = wordsOf(stderr) || wordsOf(stdout)
   return new CniError(0, `${where}: it ${how}${words === '' ? ' without a word' : `: ${words}`}`)
 }
@@ -115,7 +72,7 @@ export const callPlugin = async (type: string, call: CniCall, configuration: unk
     ...(call.args === undefined || call.args === '' ? {} : { CNI_ARGS: call.args }),
   }
   const ended = await execute(path, env, JSON.stringify(configuration))
-  if (ended.status !== 0) throw failureOf(type, call, ended)
+  if (ended.status !== 0 || ended.signal !== undefined) throw failureOf(type, call, ended)
   if (ended.stdout.trim() === '') return undefined
   try {
     return JSON.parse(ended.stdout)
