@@ -1,11 +1,16 @@
 /** exec, attach and port-forward in containers and pods, over SPDY and over WebSockets. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { readFileSync, readlinkSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { create } from '@bufbuild/protobuf'
+import { NamespaceMode, NamespaceOptionSchema } from '../../../cri/api/api_pb.js'
 import { failsWith } from '../../support/cri/client.ts'
+import { Spy } from '../../support/cri/cni.ts'
 import { TestPod } from '../../support/cri/pod.ts'
 import { TestServer } from '../../support/cri/server.ts'
-import { connectSpdy, remoteCommand } from '../../support/cri/spdy-client.ts'
+import { connectSpdy, remoteCommand, type SpdyClient } from '../../support/cri/spdy-client.ts'
 import { connectWebSocket } from '../../support/cri/websocket-client.ts'
 import { eventually } from '../../support/eventually.ts'
 import { requires } from '../../support/requires.ts'
@@ -270,7 +275,6 @@ describe('streaming', { skip: requires('root', 'busybox') }, () => {
   })
 
   test('port-forward on the node’s network; a port that nobody listens on', async () => {
-    const { createServer } = await import('node:net')
     const listener = createServer((socket) => socket.end('from the node')).listen(0, '127.0.0.1')
     await eventually('it listens', () => listener.listening)
     const { port } = listener.address() as { port: number }
@@ -285,5 +289,54 @@ describe('streaming', { skip: requires('root', 'busybox') }, () => {
     await client.open({ streamtype: 'data', port: '1', requestid: '1' })
     assert.match(await bad.all(), /error forwarding port 1 to pod: nobody listens on port 1 .*127\.0\.0\.1:1.*ECONNREFUSED.*\[::1\]:1/)
     client.close()
+  })
+})
+
+describe('port-forward into a pod’s own network', { skip: requires('root', 'busybox') }, () => {
+  let server: TestServer
+  let pod: TestPod
+  before(async () => {
+    server = await TestServer.open()
+    new Spy(server).configure()
+    const namespaceOptions = create(NamespaceOptionSchema, { network: NamespaceMode.POD, pid: NamespaceMode.CONTAINER })
+    pod = await TestPod.run(server, { linux: { securityContext: { namespaceOptions } } })
+  })
+  after(() => server?.close())
+
+  const ask = async (client: SpdyClient, port: number, request: string): Promise<string> => {
+    const headers = { port: String(port), requestid: request }
+    const error = await client.open({ streamtype: 'error', ...headers })
+    const data = await client.open({ streamtype: 'data', ...headers })
+    await data.write('GET / HTTP/1.0\r\n\r\n')
+    await data.over.promise
+    return `${data.text}${await error.all()}`
+  }
+
+  test('IPv4 and IPv6 alone; what the node listens on is not there; this process is where it was', async () => {
+    const id = await pod.start('httpd -p 127.0.0.1:80 -h /www; httpd -p [::1]:81 -h /www; exec sleep 1000')
+    await eventually('both listen', async () => (await pod.exec(id, 'netstat -tln | grep -c LISTEN')).stdout === '2\n')
+    const listener = createServer().listen(0, '127.0.0.1').unref()
+    await once(listener, 'listening')
+    const { port } = listener.address() as { port: number }
+    const own = readlinkSync('/proc/thread-self/ns/net')
+    const { url } = await server.client.portForward({ podSandboxId: pod.id })
+    const { client } = await connectSpdy(url, ['portforward.k8s.io'])
+    assert.match(await ask(client, 80, '0'), /hello from a pod/)
+    assert.match(await ask(client, 81, '1'), /hello from a pod/)
+    assert.match(await ask(client, port, '2'), /nobody listens on port/)
+    const many = await Promise.all(Array.from({ length: 100 }, (_, index) => ask(client, 80 + (index % 2), `m${index}`)))
+    assert.ok(many.every((text) => text.endsWith('hello from a pod\n')))
+    assert.equal(readlinkSync('/proc/thread-self/ns/net'), own)
+    listener.close()
+    client.close()
+  })
+
+  test('a pod that is stopped has no ports any more', async () => {
+    const { url } = await server.client.portForward({ podSandboxId: pod.id })
+    await server.client.stopPodSandbox({ podSandboxId: pod.id })
+    const { client } = await connectSpdy(url, ['portforward.k8s.io'])
+    assert.match(await ask(client, 80, '0'), /is not ready/)
+    client.close()
+    await assert.rejects(server.client.portForward({ podSandboxId: pod.id }), failsWith(CODE.precondition, /is not ready/))
   })
 })

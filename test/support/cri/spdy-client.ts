@@ -189,12 +189,18 @@ export const headerBlock = (headers: Readonly<Record<string, string>>): Buffer =
   ])
 }
 
+export interface AskOptions {
+  readonly id?: number
+  readonly flags?: number
+}
+
 export class SpdyClient {
   readonly #carrier: Carrier
   readonly #deflate: Deflate = createDeflate({ dictionary: DICTIONARY, flush: constants.Z_SYNC_FLUSH })
   readonly #inflate: Inflate = createInflate({ dictionary: DICTIONARY, flush: constants.Z_SYNC_FLUSH })
   readonly streams = new Map<number, ClientStream>()
   #next = 1
+  #asking: Promise<unknown> = Promise.resolve()
   readonly pongs: Buffer[] = []
   wentAway = false
   /** Resolves when the server has ended the connection. */
@@ -222,10 +228,14 @@ export class SpdyClient {
   }
 
   /** Asks for a stream; does not wait for the answer. */
-  async ask(
-    headers: Readonly<Record<string, string>>,
-    options: { readonly id?: number; readonly flags?: number } = {},
-  ): Promise<ClientStream> {
+  ask(headers: Readonly<Record<string, string>>, options: AskOptions = {}): Promise<ClientStream> {
+    // blocks are to go out in the order in which they are compressed
+    const asked = this.#asking.then(() => this.#ask(headers, options))
+    this.#asking = asked.catch(() => {})
+    return asked
+  }
+
+  async #ask(headers: Readonly<Record<string, string>>, options: AskOptions): Promise<ClientStream> {
     const id = options.id ?? this.#next
     this.#next = Math.max(this.#next, id + 2)
     const stream = new ClientStream(this, id)
