@@ -6,7 +6,9 @@
  *   NAME/VERB.later.js what such a verb imports on demand
  *   NAME/door.js       all verbs: for the others, and for help
  *   NAME/WORKER.js     what runs in a thread of its own
- *   NAME/*.ARCH.cache  V8’s code cache of each, good for the packaged Node with the launcher’s flags
+ *   NAME/keeper*.elf   programs of keepers, scripts/keepers.ts
+ *   NAME/*.ARCH.cache  V8’s code cache of each, good for the packaged Node with the launcher’s flags; *.quick.ARCH.cache: with those for
+ *                      verbs that are over soon
  *
  * CommonJS and not modules, whose loader costs as much as the rest of Node’s start; and a file per verb, because the more there
  * is in a file the longer V8 takes with its cache.
@@ -30,7 +32,9 @@ const DOORS = {
   },
   wherry: {
     sources: 'cli/wherry',
-    verbs: ['cri', 'exec', 'images', 'pull', 'run'],
+    keepers: true,
+    verbs: ['cri', 'exec', 'images', 'ps', 'pull', 'run'],
+    flags: { cri: 'server', images: 'usual', pull: 'usual' },
     valued: ['root', 'run-root', 'log-level', 'log-format', 'config'],
     workers: { 'layer-worker': 'image/layer/worker.ts' },
   },
@@ -48,6 +52,9 @@ const commit = () => {
   }
 }
 
+/** Of the flags for verbs that are over soon: V8 has another cache with them. */
+const QUICK = '--max-opt=0'
+
 /** Finds the verb as the door would. A cache that V8 does not take, being of another version or of other flags, is passed over. */
 const loader = (name, { verbs, valued }) => `'use strict'
 const { readFileSync, writeSync } = require('node:fs')
@@ -59,7 +66,7 @@ const file = __dirname + '/${name}/' + (/^(${verbs.join('|')})$/.test(verb) ? ve
 const filename = file + '.js'
 let cachedData
 try {
-  cachedData = readFileSync(file + '.' + process.arch + '.cache')
+  cachedData = readFileSync(file + (process.execArgv.includes('${QUICK}') ? '.quick.' : '.') + process.arch + '.cache')
 } catch (error) {
   if (error.code !== 'ENOENT') throw error
 }
@@ -105,6 +112,8 @@ const OPTIONS = {
   target: 'node24',
   legalComments: 'none',
   minifySyntax: true,
+  minifyWhitespace: true,
+  lineLimit: 160,
   supported: { 'dynamic-import': false },
   define: { 'import.meta.url': '__filename', 'import.meta.dirname': '__dirname', WHERRY_COMMIT: JSON.stringify(commit()) },
   logLevel: 'warning',
@@ -178,7 +187,8 @@ require = ((other) => {
   const found = new Map()
   const second = (modules) => {
     const { existsSync, readFileSync } = other('node:fs'), { Script } = other('node:vm')
-    const base = __filename.slice(0, -3) + '.later', filename = base + '.js', cache = base + '.' + process.arch + '.cache'
+    const base = __filename.slice(0, -3) + '.later', filename = base + '.js'
+    const cache = base + (process.execArgv.includes('${QUICK}') ? '.quick.' : '.') + process.arch + '.cache'
     const cachedData = existsSync(cache) ? readFileSync(cache) : undefined
     const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData })
     const exported = { exports: {} }
@@ -232,16 +242,23 @@ export const loaded = {\n${cases.map(([, line]) => line).join(',\n')}\n}`
   return { first: textOf(first), second: textOf(second) }
 }
 
-/** The packaged Node with the flags of the launcher, which may have others for a verb. */
+/** Sets of flags in the launchers, by what is in them and in no other. */
+const SETS = { quick: QUICK, server: '--optimize-for-size' }
+
+/** The packaged Node, and its flags by the set: for verbs that are over soon, for servers, and the usual ones. */
 const packagedNode = (name) => {
   const launcher = readFileSync(join(home, 'bin', name), 'utf8')
-  const [usual] = /^flags='(.*)'$/m.exec(launcher).slice(1)
-  const flagsOf = (verb) => (new RegExp(`^ +${verb}\\)\\n +flags='(.*)'$`, 'm').exec(launcher)?.[1] ?? usual).split(/\s+/)
-  return { node: require.resolve(`node-linux-${process.arch}/bin/node`), flagsOf }
+  const sets = {}
+  for (const [, text] of launcher.matchAll(/^ *flags='(.*)'$/gm)) {
+    const flags = text.split(/\s+/)
+    const [set] = Object.entries(SETS).find(([, mark]) => flags.includes(mark)) ?? ['usual']
+    sets[set] = flags
+  }
+  return { node: require.resolve(`node-linux-${process.arch}/bin/node`), sets }
 }
 
 for (const [name, door] of Object.entries(DOORS)) {
-  const { node, flagsOf } = packagedNode(name)
+  const { node, sets } = packagedNode(name)
   const folder = join(home, 'dist', `${name}.new`)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
@@ -256,14 +273,18 @@ for (const [name, door] of Object.entries(DOORS)) {
       join(folder, `${worker}.js`),
       textOf(await build({ ...OPTIONS, bundle: true, external: EXTERNAL, entryPoints: [source] })),
     )
+  if (door.keepers === true) execFileSync(node, [join(home, 'scripts/keepers.ts'), folder], { stdio: 'inherit' })
   // Node reads a worker's file itself, and would take it for an ES module as the package says
   writeFileSync(join(folder, 'package.json'), '{"type":"commonjs"}\n')
-  for (const verb of [...door.verbs, 'door']) {
-    const file = join(folder, `${verb}.js`)
-    const options = { stdio: ['ignore', 'ignore', 'inherit'], timeout: 60_000 }
-    execFileSync(node, [...flagsOf(verb), join(home, 'scripts', 'code-cache.cjs'), file], options)
-    if (!existsSync(`${file.slice(0, -3)}.${process.arch}.cache`)) throw new Error(`${file} has got no code cache`)
-  }
+  for (const verb of [...door.verbs, 'door'])
+    for (const set of verb === 'door' ? ['quick', 'usual'] : [door.flags?.[verb] ?? 'quick']) {
+      if (sets[set] === undefined) continue
+      const file = join(folder, `${verb}.js`)
+      const kind = set === 'quick' ? '.quick' : ''
+      const options = { stdio: ['ignore', 'ignore', 'inherit'], timeout: 60_000 }
+      execFileSync(node, [...sets[set], join(home, 'scripts', 'code-cache.cjs'), file, kind], options)
+      if (!existsSync(`${file.slice(0, -3)}${kind}.${process.arch}.cache`)) throw new Error(`${file} has got no code cache`)
+    }
   // in one step: containers may be started meanwhile
   const final = join(home, 'dist', name)
   rmSync(final, { recursive: true, force: true })

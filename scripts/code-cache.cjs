@@ -1,5 +1,5 @@
 /**
- * Writes V8’s code cache of a file of dist/: `code-cache.cjs FILE.js`, run with the flags FILE.js is run with.
+ * Writes V8’s code cache of a file of dist/: `code-cache.cjs FILE.js KIND`, run with the flags FILE.js is run with. KIND is for the name of the cache.
  *
  * A cache holds the functions that were compiled by the time it is made. Those that a start needs are found out by starting: for
  * wherry-oci a container, an empty one, with a program of a hundred bytes. Where that is not permitted, the cache holds what loading the
@@ -117,11 +117,16 @@ const train = async (program, verb, door) => {
 const WHERRY_TRAINING = {
   door: ['system', 'df'],
   images: ['images', '--filter', 'dangling=false'],
+  ps: ['ps'],
   pull: ['pull', '--help'],
   cri: ['cri', '--help'],
   run: ['run', '--rm', '--network', 'none', 'training', '/exit'],
   exec: ['exec', 'training', '/exit'],
 }
+
+/** Verbs that need an image for that, and a container that runs. */
+const NEED_IMAGE = new Set(['run', 'exec', 'ps'])
+const RUNNING = new Set(['exec', 'ps'])
 
 /** A file of a tar archive, tar(5). */
 const tarEntry = (name, file) => {
@@ -148,20 +153,21 @@ const trainWherry = async (program, verb) => {
   const sources = join(__dirname, '..', 'cli', 'wherry', 'main.ts')
   const command = (...argv) => execFileSync(process.execPath, [sources, ...global, ...argv], { stdio: ['ignore', 'ignore', 'pipe'], timeout: 60_000 })
   try {
-    if (verb === 'run' || verb === 'exec') command('import', makeArchive(folder), 'training')
-    if (verb === 'exec') command('run', '--detach', '--name', 'training', '--network', 'none', 'training', '/pause')
+    if (NEED_IMAGE.has(verb)) command('import', makeArchive(folder), 'training')
+    if (RUNNING.has(verb)) command('run', '--detach', '--name', 'training', '--network', 'none', 'training', '/pause')
     const status = await program.run([...global, ...WHERRY_TRAINING[verb]], launch)
     if (status !== 0) process.stderr.write(`${verb}: its code cache is not trained\n`)
   } catch (error) {
     process.stderr.write(`${verb}: its code cache is not trained: ${error.message}\n`)
   } finally {
-    if (verb === 'exec') command('rm', '--force', 'training')
+    if (RUNNING.has(verb)) command('rm', '--force', 'training')
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
 const main = async () => {
   const [, , filename, ...rest] = process.argv
+  const ending = `${rest[0]}.${process.arch}.cache`
   if (filename === '--run') {
     process.argv.splice(2, 2)
     return load(rest[0]).program.start()
@@ -170,11 +176,11 @@ const main = async () => {
   const verb = basename(filename, '.js')
   if (basename(dirname(filename)).startsWith('wherry-oci')) await train(program, verb, join(dirname(filename), 'door.js'))
   else await trainWherry(program, verb)
-  writeFileSync(`${filename.slice(0, -3)}.${process.arch}.cache`, script.createCachedData())
+  writeFileSync(filename.slice(0, -3) + ending, script.createCachedData())
   // what is loaded on demand is not run here: its cache spares V8 looking for the ends of its functions
   const later = `${filename.slice(0, -3)}.later`
   if (existsSync(`${later}.js`))
-    writeFileSync(`${later}.${process.arch}.cache`, new Script(readFileSync(`${later}.js`, 'latin1'), { filename: `${later}.js` }).createCachedData())
+    writeFileSync(later + ending, new Script(readFileSync(`${later}.js`, 'latin1'), { filename: `${later}.js` }).createCachedData())
   process.exit(0)
 }
 

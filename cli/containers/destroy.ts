@@ -15,16 +15,18 @@ export interface DestroyOptions {
   readonly config: ContainerConfig | undefined
   /** With the volumes that were made for it and have no name. */
   readonly volumes: boolean
+  /** Its run has been taken apart already. */
+  readonly apart?: boolean
 }
 
 /** With the container's lock held; the lock's file goes too, last. */
-export const destroy = async (home: Home, id: string, { config, volumes }: DestroyOptions): Promise<void> => {
+export const destroy = async (home: Home, id: string, { config, volumes, apart = false }: DestroyOptions): Promise<void> => {
   const { folder, run, state: stateFile } = placesOf(home, id)
   const state = readState(home, id)
   // one without a state is taken away with its volumes, by whoever meets it
   const keeps = !volumes && config !== undefined && config.anonymousVolumes.length > 0
   if (keeps && state !== undefined && state.phase !== 'removing') writeState(home, config, { ...state, phase: 'removing' })
-  await teardown(home, id, readRun(home, id))
+  if (!apart) await teardown(home, id, readRun(home, id))
   if (volumes && config !== undefined) await removeAnonymous(home, config)
   rmSync(`${home.root}/leases/kept-${leaseOwner(id)}`, { force: true })
   if (config !== undefined) releaseName(home, config.name, id)

@@ -9,6 +9,7 @@ import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT } from '../../runtime/sys/a
 import { isErrno } from '../../runtime/sys/error.ts'
 import { type Interest, pollAll, pollAllLater } from '../../runtime/sys/poll.ts'
 import { syscall } from '../../runtime/sys/syscall.ts'
+import { optimise } from '../support/optimise.ts'
 
 const CHUNK = 64 * 1024
 /** Milliseconds that signals may wait for a command that is about to end. */
@@ -118,6 +119,7 @@ export const pumpStreams = async ({ outputs, input, pidfd }: PumpOptions): Promi
   const open = new Set(outputs)
   const feeder = input === undefined ? undefined : new Feeder(input)
   const begun = performance.now()
+  let soon = true
   const end = (output: Output): void => {
     closeSync(output.fd)
     open.delete(output)
@@ -132,7 +134,9 @@ export const pumpStreams = async ({ outputs, input, pidfd }: PumpOptions): Promi
         ...(feeder?.interests() ?? []),
       ]
       const left = begun + MOMENT - performance.now()
-      const ready = left > 0 ? pollAll(interests, left) : await pollAllLater(interests)
+      if (soon && left <= 0) optimise()
+      soon = left > 0
+      const ready = soon ? pollAll(interests, left) : await pollAllLater(interests)
       ended = ready[0] !== 0
       for (const [index, output] of listening.entries())
         if (!ended && readable(ready[index + 1]!) && (await takeSome(output)) === 0) end(output)

@@ -4,7 +4,9 @@ import type { ExitRecord } from '../../runtime/keeper/exit.ts'
 import { readOutcome } from '../../runtime/keeper/wait.ts'
 import { isErrno } from '../../runtime/sys/error.ts'
 import { unixConnect } from '../../runtime/sys/unix.ts'
+import { isChildOf } from '../../runtime/container/process-id.ts'
 import { type Home, keeperFolders, placesOf } from './home.ts'
+import type { RunRecord } from './run-record.ts'
 
 /** Whether the container has its keeper: only a keeper listens there. */
 export const hasKeeper = (home: Home, id: string): boolean => {
@@ -21,6 +23,9 @@ export type Progress =
   | { readonly kind: 'runs' }
   /** Its init has ended, or is nobody's any more; the keeper has recorded it, unless it was killed itself. */
   | { readonly kind: 'ended'; readonly outcome: ExitRecord | undefined }
+
+/** Whether a run goes on for sure, by one look at its init. */
+export const goesOn = ({ init, keeper }: RunRecord): boolean => init !== undefined && keeper !== undefined && isChildOf(init, keeper)
 
 /** Of a run whose record says `running`. */
 export const progressOf = (home: Home, id: string): Progress => {

@@ -1,12 +1,17 @@
 /** Ports of a container: those that are published while it runs, and those that its image or user names. */
 import { Attachments, type PublishedPort } from '../../runtime/network/attachments.ts'
 import type { Home } from './home.ts'
+import { readRun, type RunRecord } from './run-record.ts'
 import type { Container } from './store.ts'
 
 /** What holds now, of all networks. */
-export const publishedPorts = (home: Pick<Home, 'runRoot'>, id: string): PublishedPort[] => {
+export const publishedPorts = (home: Pick<Home, 'root' | 'runRoot'>, id: string): PublishedPort[] => publisher(home)(id, readRun(home, id))
+
+/** The same for many containers, where the networks are known once. */
+export const publisher = (home: Pick<Home, 'runRoot'>): ((id: string, run: RunRecord | undefined) => PublishedPort[]) => {
   const attachments = new Attachments(home.runRoot)
-  return attachments.networks().flatMap((network) => attachments.find(network, id)?.ports ?? [])
+  const networks = attachments.networks()
+  return (id, run) => [...(run?.ports ?? []), ...networks.flatMap((network) => attachments.find(network, id)?.ports ?? [])]
 }
 
 /** `[::]:8080`, `127.0.0.1:8080` */

@@ -5,6 +5,8 @@
 import { closeSync, rmSync } from 'node:fs'
 import { isAlive } from '../../runtime/container/process-id.ts'
 import type { ProcessId } from '../../runtime/container/types.ts'
+import type { Freezer } from '../../runtime/cgroups/freezer.ts'
+import type { PublishedPort } from '../../runtime/network/attachments.ts'
 import { POLLFD, POLLIN } from '../../runtime/sys/abi/poll.ts'
 import { signalProcess } from '../../runtime/container/kill.ts'
 import { trySyscall } from '../../runtime/sys/syscall.ts'
@@ -17,6 +19,12 @@ export interface RunRecord {
   readonly phase: 'starting' | 'running' | 'waiting'
   /** Once it runs. */
   readonly init?: ProcessId
+  /** Pid of its keeper, whose child init is. */
+  readonly keeper?: number
+  /** Where it is seen whether it is paused. */
+  readonly freezer?: Freezer
+  /** What is published by others than the networks, which write down what they publish themselves. */
+  readonly ports?: readonly PublishedPort[]
   /** Holds published ports. */
   readonly relay?: ProcessId
   /** Of the restart policy, --timeout, health checks. */

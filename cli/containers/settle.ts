@@ -61,7 +61,7 @@ const finish = async (
   if (state.oomKilled === true) emit(home, 'oom', config)
   emit(home, 'die', config, said)
   if (config.request.autoRemove) {
-    await destroy(home, id, { config, volumes: true })
+    await destroy(home, id, { config, volumes: true, apart: true })
     return undefined
   }
   writeState(home, config, state)

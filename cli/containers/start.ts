@@ -1,6 +1,8 @@
 /** Starting a container that exists, or is being made: from its config to a process under a keeper. */
 import { chmodSync, mkdirSync } from 'node:fs'
+import { freezerOf } from '../../runtime/cgroups/freezer.ts'
 import { createKept, type Kept } from '../../runtime/container/kept.ts'
+import { parentOf } from '../../runtime/container/process-id.ts'
 import { start } from '../../runtime/container/start.ts'
 import { WherryError } from '../../runtime/errors.ts'
 import { logOptions } from '../../runtime/keeper/options.ts'
@@ -111,19 +113,22 @@ export const startRun = async (home: Home, config: ContainerConfig, state: Conta
   writeRun(home, id, record)
   let kept: Kept | undefined
   try {
-    const relay = await create(home, config, options, (made) => {
+    const attached = await create(home, config, options, (made) => {
       kept = made
     })
     await options.ready?.(kept!, config)
     const timers = request.timeout === undefined ? [] : [await startRunTimer(home, id, request.timeout * 1000, 'expire')]
     // they watch init: of a start that is killed none is left once init is gone
-    record = { ...record, timers, ...(relay === undefined ? {} : { relay }) }
+    record = { ...record, timers, ...attached }
     await start(home.engine, id)
     const { restartAt: _, finished: __, exitCode: ___, oomKilled: ____, error: _____, health: ______, suspended: _______, ...rest } = state
     const health = config.process.health === undefined ? {} : { health: { status: 'starting', failures: 0, log: [] } as const }
     const started: ContainerState = { ...rest, ...health, phase: 'started', boot: bootId(), started: timeNow(), stoppedByUser: false }
     writeState(home, config, started)
-    writeRun(home, id, { ...record, phase: 'running', init: kept!.record.init! })
+    const init = kept!.record.init!
+    const freezer = freezerOf(kept!.record.cgroup)
+    const known = { init, keeper: parentOf(init.pid), ...(freezer === undefined ? {} : { freezer }) }
+    writeRun(home, id, { ...record, ...known, phase: 'running' })
     if (config.process.health !== undefined) {
       const { startHealth } = await import('./health.ts')
       await startHealth(home, config, started)

@@ -1,15 +1,19 @@
 /** What a container is doing, in docker's words. */
+import { isFrozen } from '../../runtime/cgroups/freezer.ts'
 import { statusOf as engineStatus } from '../../runtime/container/state.ts'
 import { Store } from '../../runtime/container/store.ts'
 import { humanAgo, humanDuration } from '../support/human.ts'
 import type { ContainerState } from './config.ts'
 import type { Home } from './home.ts'
+import type { RunRecord } from './run-record.ts'
 import type { Container } from './store.ts'
 
 export const STATUSES = ['created', 'running', 'paused', 'restarting', 'exited', 'removing', 'dead'] as const
 export type Status = (typeof STATUSES)[number]
 
-const whileStarted = async (home: Home, id: string): Promise<Status> => {
+/** @param run what was found of its run, if it is known to go on */
+const whileStarted = async (home: Home, id: string, run: RunRecord | undefined): Promise<Status> => {
+  if (run?.freezer !== undefined) return isFrozen(run.freezer.dir, run.freezer.version) ? 'paused' : 'running'
   const store = new Store(home.engine.root)
   const record = store.tryRead(id)
   const status = record === undefined ? 'stopped' : await engineStatus(home.engine, store, record)
@@ -18,7 +22,7 @@ const whileStarted = async (home: Home, id: string): Promise<Status> => {
 }
 
 /** Of a container in order (tidy.ts). */
-export const statusOf = async (home: Home, { id, state }: Pick<Container, 'id' | 'state'>): Promise<Status> => {
+export const statusOf = async (home: Home, { id, state }: Pick<Container, 'id' | 'state'>, run?: RunRecord): Promise<Status> => {
   switch (state.phase) {
     case 'created':
       return 'created'
@@ -27,7 +31,7 @@ export const statusOf = async (home: Home, { id, state }: Pick<Container, 'id' |
     case 'exited':
       return state.restartAt === undefined ? 'exited' : 'restarting'
     case 'started':
-      return whileStarted(home, id)
+      return whileStarted(home, id, run)
   }
 }
 

@@ -63,12 +63,16 @@ export const idsIn = (folder: string): string[] => {
 /** Also of those that are being made or removed. */
 export const containerIds = ({ root }: Roots): string[] => idsIn(`${root}/containers`)
 
+export const newestFirst = <T extends Container>(containers: readonly T[]): T[] =>
+  containers.toSorted((a, b) => (a.config.created < b.config.created ? 1 : a.config.created > b.config.created ? -1 : 0))
+
 /** All there are, the newest first. */
 export const listContainers = (home: Roots): Container[] =>
-  containerIds(home)
-    .map((id) => readContainer(home, id))
-    .filter((container) => container !== undefined)
-    .sort((a, b) => (a.config.created < b.config.created ? 1 : a.config.created > b.config.created ? -1 : 0))
+  newestFirst(
+    containerIds(home)
+      .map((id) => readContainer(home, id))
+      .filter((container) => container !== undefined),
+  )
 
 const named = (home: Roots, name: string): Container | undefined => {
   const id = holderOf(home, name)

@@ -1,21 +1,37 @@
 /** Meeting containers: each is brought into order first, if it is not and nobody else is at work on it. */
 import { WherryError } from '../../runtime/errors.ts'
+import type { ContainerState } from './config.ts'
 import type { Home } from './home.ts'
 import { lock, tryLock, unlock } from './lock.ts'
-import { progressOf } from './liveness.ts'
+import { goesOn, progressOf } from './liveness.ts'
 import { reconcileNetworks } from './network/reconcile.ts'
-import { readRun } from './run-record.ts'
+import { readRun, type RunRecord } from './run-record.ts'
 import { removeRunFolder, settle } from './settle.ts'
-import { type Container, containerIds, findContainer, idsIn, listContainers, readState } from './store.ts'
+import { type Container, containerIds, findContainer, idsIn, newestFirst, readConfig, readContainer, readState } from './store.ts'
 
-/** Cheap, without a lock: something may be half done, or has ended and is not cleaned up. */
-const needsCare = (home: Home, id: string): boolean => {
-  const state = readState(home, id)
-  if (state === undefined || state.phase === 'removing') return true
-  const record = readRun(home, id)
-  if (state.phase === 'started') return record?.phase !== 'running' || progressOf(home, id).kind === 'ended'
-  return record === undefined ? state.restartAt !== undefined : record.phase !== 'waiting' || state.restartAt === undefined
+interface Look {
+  readonly state: ContainerState | undefined
+  /** Of a run that goes on. */
+  readonly run?: RunRecord
+  /** Something may be half done, or has ended and is not cleaned up. */
+  readonly needsCare: boolean
 }
+
+/** Cheap, without a lock. */
+const look = (home: Home, id: string): Look => {
+  const state = readState(home, id)
+  if (state === undefined || state.phase === 'removing') return { state, needsCare: true }
+  const run = readRun(home, id)
+  if (state.phase !== 'started') {
+    const waits = state.restartAt !== undefined
+    return { state, needsCare: run === undefined ? waits : run.phase !== 'waiting' || !waits }
+  }
+  if (run?.phase !== 'running') return { state, needsCare: true }
+  if (goesOn(run)) return { state, run, needsCare: false }
+  return { state, needsCare: progressOf(home, id).kind === 'ended' }
+}
+
+const needsCare = (home: Home, id: string): boolean => look(home, id).needsCare
 
 const care = async (home: Home, id: string): Promise<void> => {
   const fd = tryLock(home, id)
@@ -39,19 +55,37 @@ const sweepRuns = (home: Home, ids: ReadonlySet<string>): void => {
   }
 }
 
+export interface Tidied extends Container {
+  /** Of a run that went on when it was looked at. */
+  readonly run?: RunRecord
+}
+
+const tidied = async (home: Home, id: string): Promise<Tidied | undefined> => {
+  let found: Look
+  try {
+    found = look(home, id)
+    if (found.needsCare) await care(home, id)
+  } catch (error) {
+    home.warn(`container ${id}: ${error instanceof Error ? error.message : String(error)}`)
+    return readContainer(home, id)
+  }
+  const { state, run } = found
+  const config = found.needsCare || state === undefined ? undefined : readConfig(home, id)
+  if (config === undefined || state === undefined) return readContainer(home, id)
+  return { id, config, state, ...(run === undefined ? {} : { run }) }
+}
+
 /** All containers, the newest first, in order. One that cannot be brought into order is told of, and listed as it is. */
-export const tidyAll = async (home: Home): Promise<Container[]> => {
+export const tidyAll = async (home: Home): Promise<Tidied[]> => {
   const ids = containerIds(home)
+  const found: Tidied[] = []
   for (const id of ids) {
-    try {
-      if (needsCare(home, id)) await care(home, id)
-    } catch (error) {
-      home.warn(`container ${id}: ${error instanceof Error ? error.message : String(error)}`)
-    }
+    const container = await tidied(home, id)
+    if (container !== undefined) found.push(container)
   }
   await reconcileNetworks(home)
   sweepRuns(home, new Set(ids))
-  return listContainers(home)
+  return newestFirst(found)
 }
 
 /** One container in order. Throws `not-found`, `invalid-argument` (ambiguous). */

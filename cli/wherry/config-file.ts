@@ -16,17 +16,6 @@ const textOf = (path: string): string | undefined => {
   }
 }
 
-const parsed = async (path: string, text: string): Promise<ConfigFile> => {
-  const { parse, TomlError } = await import('smol-toml')
-  try {
-    return { path, table: parse(text) }
-  } catch (cause) {
-    if (!(cause instanceof TomlError)) throw cause
-    const problem = cause.message.replace(/^Invalid TOML document: /, '').split('\n')[0]
-    throw new WherryError('invalid-argument', `${path}:${cause.line}:${cause.column}: ${problem}`)
-  }
-}
-
 /** @param named the one that a flag or a variable names, which must exist; else the user’s and behind it the system’s. */
 export const configFiles = async (named: string | undefined, env: NodeJS.ProcessEnv): Promise<readonly ConfigFile[]> => {
   const paths = named === undefined ? [...configHome(env).map((home) => `${home}/wherry/wherry.toml`), SYSTEM] : [named]
@@ -34,7 +23,8 @@ export const configFiles = async (named: string | undefined, env: NodeJS.Process
   for (const path of paths) {
     const text = textOf(path)
     if (text === undefined && named !== undefined) throw new WherryError('not-found', `configuration file ${path} does not exist`)
-    if (text !== undefined) files.push(await parsed(path, text))
+    // to load the parser takes longer than to read what most machines have
+    if (text !== undefined && text !== '') files.push((await import('./parse-config.ts')).parseConfig(path, text))
   }
   return files
 }

@@ -2,12 +2,12 @@
 import { basename } from 'node:path'
 import { WherryError } from '../../runtime/errors.ts'
 import { SyscallError } from '../../runtime/sys/error.ts'
-import { parseFlags } from '../support/commander.ts'
 import { describe } from '../support/describe.ts'
-import type { Command } from '../support/flags.ts'
+import type { Command, Flags } from '../support/flags.ts'
 import type { Launch } from '../support/launch.ts'
 import { complain, OutputClosed } from '../support/output.ts'
-import { checkCount, UsageError } from '../support/parse.ts'
+import { checkCount, type ParsedLine, UsageError } from '../support/parse.ts'
+import { parsePlain } from '../support/plain.ts'
 import { findVerb, type Verbs } from './commands.ts'
 import { configFiles } from './config-file.ts'
 import type { Context } from './context.ts'
@@ -78,10 +78,23 @@ const contextOf = ({ name, launch, settings, log, interrupt, verbs, uid }: Surro
   }
 }
 
+const parse = async <F extends Flags>(
+  of: string,
+  table: F,
+  argv: readonly string[],
+  leading: boolean,
+  elsewhere?: Flags,
+): Promise<ParsedLine<F>> => {
+  const plain = parsePlain(table, argv, leading)
+  if (plain !== undefined) return plain
+  const { parseFlags } = await import('../support/commander.ts')
+  return parseFlags(of, table, argv, leading, elsewhere)
+}
+
 /** Runs `command` with what follows it on the command line. */
 const runCommand = async (command: Command<Context>, argv: readonly string[], context: Context): Promise<number> => {
   const of = `${context.name} ${command.name}`
-  const { flags, args, help } = parseFlags(of, command.flags, argv, command.leading ?? false, GLOBALS)
+  const { flags, args, help } = await parse(of, command.flags, argv, command.leading ?? false, GLOBALS)
   if (help) {
     const { printCommandUsage } = await import('./show-help.ts')
     printCommandUsage(context.name, command)
@@ -99,7 +112,7 @@ export const runDoor = async (argv: readonly string[], launch: Launch, verbs: Ve
   let log: Log | undefined
   let failure = FAILURE
   try {
-    const { flags, args, help } = parseFlags(name, GLOBALS, argv, true)
+    const { flags, args, help } = await parse(name, GLOBALS, argv, true)
     if (flags['version']) {
       const { printVersion } = await import('./show-help.ts')
       printVersion(name)

@@ -1,8 +1,10 @@
+import type { PublishedPort } from '../../runtime/network/attachments.ts'
 import { shortId } from '../containers/ids.ts'
 import type { Home } from '../containers/home.ts'
 import { placesOf } from '../containers/home.ts'
-import { hostsOf, portName, portsColumn, publishedPorts } from '../containers/ports.ts'
-import { isUp, type Status, statusOf, statusWords } from '../containers/status.ts'
+import { hostsOf, portName, portsColumn, publisher } from '../containers/ports.ts'
+import { readRun, type RunRecord } from '../containers/run-record.ts'
+import { isUp, statusOf, statusWords } from '../containers/status.ts'
 import type { Container } from '../containers/store.ts'
 import { tidyAll } from '../containers/tidy.ts'
 import { contentSize } from '../containers/usage.ts'
@@ -60,13 +62,17 @@ const sizeOf = (home: Home, { id, config }: Container): string => {
   return `${humanSize(own)} (virtual ${humanSize(own + image)})`
 }
 
+/** What is published of a container. */
+type Ports = (candidate: Pick<Candidate, 'container' | 'status'>) => readonly PublishedPort[]
+
 interface Shown {
+  readonly ports: Ports
   readonly whole: boolean
   readonly size: boolean
   readonly now: Date
 }
 
-const rowOf = (home: Home, { container, status }: Candidate, { whole, size, now }: Shown): Row => {
+const rowOf = (home: Home, { container, status }: Candidate, { whole, size, now, ports }: Shown): Row => {
   const { id, config, state } = container
   const { request } = config
   const created = new Date(config.created)
@@ -81,7 +87,7 @@ const rowOf = (home: Home, { container, status }: Candidate, { whole, size, now 
     RunningFor: humanAgo(created, now),
     Status: statusWords(status, state, now),
     State: status,
-    Ports: up ? portsColumn(publishedPorts(home, id), container) : '',
+    Ports: up ? portsColumn(ports({ container, status }), container) : '',
     Names: config.name,
     Size: size ? sizeOf(home, container) : '',
     Labels: Object.entries(config.labels)
@@ -97,8 +103,8 @@ const rowOf = (home: Home, { container, status }: Candidate, { whole, size, now 
 }
 
 /** Host ports and ports, for the filter. */
-const publishedNames = (home: Home, id: string, status: Status): string[] =>
-  isUp(status) ? publishedPorts(home, id).flatMap((port) => [portName(port), `${port.hostPort}/${port.protocol}`, ...hostsOf(port)]) : []
+const publishedNames = (ports: readonly PublishedPort[]): string[] =>
+  ports.flatMap((port) => [portName(port), `${port.hostPort}/${port.protocol}`, ...hostsOf(port)])
 
 /** Those that a filter speaks of, also if they do not run. */
 const TELLING = ['status', 'exited']
@@ -128,10 +134,14 @@ name=PATTERN (a regular expression), network=NETWORK, publish=PORT, since=CONTAI
     const matches = containerFilter(filters, home)
     const last = flags.latest ? 1 : flags.last !== undefined && flags.last >= 0 ? flags.last : undefined
     const all = (flags.all ?? false) || last !== undefined || TELLING.some((key) => filters.has(key))
+    const runs = new Map<string, RunRecord | undefined>()
+    const published = publisher(home)
+    const ports: Ports = ({ container: { id }, status }) => (isUp(status) ? published(id, runs.get(id) ?? readRun(home, id)) : [])
     const found: Candidate[] = []
     for (const container of await tidyAll(home)) {
-      const status = await statusOf(home, container)
-      const candidate = { container, status, published: filters.has('publish') ? publishedNames(home, container.id, status) : [] }
+      runs.set(container.id, container.run)
+      const status = await statusOf(home, container, container.run)
+      const candidate = { container, status, published: filters.has('publish') ? publishedNames(ports({ container, status })) : [] }
       if ((all || isUp(status) || status === 'restarting') && matches(candidate)) found.push(candidate)
     }
     const chosen = last === undefined ? found : found.slice(0, last)
@@ -144,7 +154,7 @@ name=PATTERN (a regular expression), network=NETWORK, publish=PORT, since=CONTAI
     const size = (flags.size ?? false) || /\.Size\b/.test(flags.format ?? '')
     const columns = flags.size ? [...COLUMNS, 'Size'] : COLUMNS
     printList(
-      chosen.map((candidate) => rowOf(home, candidate, { whole, size, now })),
+      chosen.map((candidate) => rowOf(home, candidate, { whole, size, now, ports })),
       { ...LISTING, columns },
       flags.format,
     )

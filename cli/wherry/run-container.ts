@@ -10,7 +10,7 @@ import type { ContainerRequest } from '../containers/request.ts'
 import { findContainer } from '../containers/store.ts'
 import type { Context } from './context.ts'
 import { imageFor } from './run-image.ts'
-import { changeStore } from './store.ts'
+import { useStore } from './store.ts'
 
 export const surroundingsOf = (context: Context, home: Home): Surroundings => ({
   env: process.env,
@@ -23,8 +23,8 @@ export const surroundingsOf = (context: Context, home: Home): Surroundings => ({
 export const basesFor = async (context: Context, request: ContainerRequest, { pull, quiet }: CreateOptions): Promise<Bases> => {
   const mounts = new Set(request.mounts.flatMap(({ type, source }) => (type === 'image' && source !== undefined ? [source] : [])))
   if (request.image === undefined && mounts.size === 0) return {}
-  const store = await changeStore(context)
-  const find = (text: string): Promise<BaseImage> => imageFor(context, { text, pull, quiet, platform: request.platform })
+  const store = await useStore(context)
+  const find = (text: string): Promise<BaseImage> => imageFor(context, store, { text, pull, quiet, platform: request.platform })
   const mounted = new Map<string, BaseImage>()
   for (const source of mounts) mounted.set(source, await find(source))
   return { store, mounted, ...(request.image === undefined ? {} : { image: await find(request.image) }) }

@@ -3,7 +3,6 @@ import type { Digest } from '../../image/digest.ts'
 import { parseManifest } from '../../image/spec/manifest.ts'
 import { parseImageConfig } from '../../image/spec/config.ts'
 import { layerIdentities } from '../../image/store/chain-id.ts'
-import { openStore } from '../../image/store/store.ts'
 import type { Layer, Store, StoredImage } from '../../image/store/types.ts'
 import { WherryError } from '../../runtime/errors.ts'
 import type { BaseImage } from '../containers/allocate.ts'
@@ -42,13 +41,12 @@ const whole = (store: Store, image: StoredImage): BaseImage | undefined => {
   }
 }
 
-/** Throws `not-found`, naming reference and registry, and what pulling throws. */
-export const imageFor = async (context: Context, wanted: WantedImage): Promise<BaseImage> => {
+/** @param trusted a store whose blobs are not hashed again. Throws `not-found`, naming reference and registry, and what pulling throws. */
+export const imageFor = async (context: Context, trusted: Store, wanted: WantedImage): Promise<BaseImage> => {
   const { text, pull, platform } = wanted
   if (platform === undefined && (pull === 'missing' || pull === 'never')) {
-    const store = openStore(context.root, { trusting: true })
-    const image = store.images.find(text)
-    const base = image === undefined ? undefined : whole(store, image)
+    const image = trusted.images.find(text)
+    const base = image === undefined ? undefined : whole(trusted, image)
     if (base !== undefined) return base
   }
   const { bringImage } = await import('./run-pull.ts')

@@ -9,6 +9,7 @@ import type { Store } from '../../image/store/types.ts'
 import { WherryError } from '../../runtime/errors.ts'
 import type { BaseImage } from '../containers/allocate.ts'
 import { describe } from '../support/describe.ts'
+import { optimise } from '../support/optimise.ts'
 import { openProgress } from '../support/progress/progress.ts'
 import { unpackOptions } from './bring.ts'
 import type { Context } from './context.ts'
@@ -53,6 +54,7 @@ const ensure = async (
 
 export const bringImage = async (context: Context, store: Store, wanted: WantedImage): Promise<BaseImage> => {
   const { text, quiet } = wanted
+  optimise()
   const limits = chosenLimits(context.settings)
   const progress = openProgress({ quiet, env: process.env })
   const options = { ...unpackOptions({ limits, progress, signal: context.signal }), warn: (message: string) => context.log.warn(message) }

@@ -1,4 +1,5 @@
 /** `--help` of the program, of a group and of a verb; loaded when it is asked for. */
+import { standardOutput } from '../support/leave.ts'
 import type { Command } from '../support/flags.ts'
 import { print } from '../support/output.ts'
 import { UsageError } from '../support/parse.ts'
@@ -11,7 +12,10 @@ import { COMMIT, VERSION } from './version.ts'
 const USUAL = 100
 const WIDEST = 120
 
-const width = (): number => (process.stdout.isTTY ? Math.min(WIDEST, process.stdout.columns || USUAL) : USUAL)
+const width = (): number => {
+  const { isTTY, columns } = standardOutput()
+  return isTTY ? Math.min(WIDEST, columns || USUAL) : USUAL
+}
 
 export const printVersion = (name: string): void => print(`${name} version ${VERSION}, build ${COMMIT}\n`)
 

@@ -1,3 +1,4 @@
+import { standardOutput } from '../support/leave.ts'
 import { isatty } from 'node:tty'
 import { shortId } from '../containers/ids.ts'
 import type { Home } from '../containers/home.ts'
@@ -86,7 +87,7 @@ const [HOME, REST_OF_LINE, REST_OF_SCREEN, SCREEN] = ['\x1b[H', '\x1b[K', '\x1b[
 
 /** The table over the whole screen, as much of it as there is room for. */
 const draw = (table: string): void => {
-  const { columns = 0, rows = 0 } = process.stdout
+  const { columns = 0, rows = 0 } = standardOutput()
   const lines = table.trimEnd().split('\n')
   const shown = (rows > 1 ? lines.slice(0, rows - 1) : lines).map((line) => (columns > 0 ? line.slice(0, columns) : line))
   print(`${HOME}${shown.map((line) => `${line}${REST_OF_LINE}\n`).join('')}${REST_OF_SCREEN}`)

@@ -1,3 +1,4 @@
+import { standardError } from '../support/leave.ts'
 import { layerComparer } from '../../image/inspect/compare-layer.ts'
 import { fetchBlob } from '../../image/pull/fetch-blob.ts'
 import { parseReference } from '../../image/reference.ts'
@@ -80,7 +81,7 @@ fetched again from the registries of the images it belongs to, and what is rubbi
     const repair = flags.repair ?? false
     const mounted = mountedLayers(context)
     const ofPods = layersOfPods(store)
-    const progress = openProgress({ quiet: (flags.quiet ?? false) || process.stderr.isTTY !== true, env: process.env })
+    const progress = openProgress({ quiet: (flags.quiet ?? false) || standardError().isTTY !== true, env: process.env })
     let checked: Checked
     try {
       checked = await store.check({

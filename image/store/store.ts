@@ -1,14 +1,11 @@
 /** The store of images: content-addressed blobs, unpacked layers, names, and leases on them. layout.ts has the picture. */
 import { makeBlobs } from './blobs.ts'
-import { check } from './check.ts'
-import { collect } from './collect.ts'
 import { makeImages } from './images.ts'
 import { makeLayers } from './layers.ts'
 import { openLayout } from './layout.ts'
 import { keepLease, keptLeases, makeLease, releaseLease } from './leases.ts'
 import { makeReferences } from './references.ts'
 import { makeSpace } from './space.ts'
-import { usage } from './usage.ts'
 import type { Store, StoreOptions } from './types.ts'
 
 export type * from './types.ts'
@@ -32,9 +29,10 @@ export const openStore = (root: string, { readonly = false, trusting = false }: 
     kept: (wanted) => keptLeases(layout, wanted),
     keep: (owner, digests, options = {}) => keepLease(layout, owner, digests, options),
     release: (owner) => releaseLease(layout, owner),
-    collect: (options = {}) => collect(parts, options),
-    usage: () => usage(parts),
     space: makeSpace(layout),
-    check: (options = {}) => check(parts, options),
+    // what takes its time is loaded when it is asked for: most who open a store do not
+    collect: async (options = {}) => (await import('./collect.ts')).collect(parts, options),
+    usage: async () => (await import('./usage.ts')).usage(parts),
+    check: async (options = {}) => (await import('./check.ts')).check(parts, options),
   }
 }

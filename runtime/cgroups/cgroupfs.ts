@@ -7,14 +7,14 @@ import { isErrno } from '../sys/error.ts'
 import { containerDeviceRules, setDevices } from './devices.ts'
 import type { DeviceRules } from './devices/rules.ts'
 import { writeCgroupFile } from './file.ts'
-import { freeze, isFrozen, thaw } from './freezer.ts'
+import { type Freezer, freeze, freezerOf, isFrozen, thaw } from './freezer.ts'
 import { homesOf } from './homes.ts'
 import { directoryIn, layout, parseProcCgroup } from './layout.ts'
 import { type Plan, planResources, prepare } from './prepare.ts'
 import { processesIn } from './processes.ts'
 import { removeDirectories } from './remove.ts'
 import { resourceWrites } from './resources.ts'
-import { type Freezer, killAll, signalAll } from './signal.ts'
+import { killAll, signalAll } from './signal.ts'
 import { oomKills } from './stats/memory.ts'
 import type { Stats } from './stats/types.ts'
 import { readStats } from './stats.ts'
@@ -135,9 +135,7 @@ export class CgroupFs implements Cgroup {
   }
 
   get #freezer(): Freezer | undefined {
-    const { freezer: v1, '': unified } = this.#record.paths
-    if (v1 !== undefined) return { dir: v1, version: 1 }
-    return unified === undefined ? undefined : { dir: unified, version: 2 }
+    return freezerOf(this.#record)
   }
 
   /** Of a cgroup that was made or removed in part, a directory that is there. */

@@ -3,6 +3,19 @@ import { WherryError } from '../errors.ts'
 import { isErrno } from '../sys/error.ts'
 import { readCgroupFile, tryReadCgroupFile, writeCgroupFile } from './file.ts'
 import { sleep } from '../sleep.ts'
+import type { CgroupRecord } from './types.ts'
+
+/** Where a cgroup's freezer is. */
+export interface Freezer {
+  readonly dir: string
+  readonly version: 1 | 2
+}
+
+/** Undefined where the container has no cgroup for it. */
+export const freezerOf = ({ paths: { freezer: v1, '': unified } }: Pick<CgroupRecord, 'paths'>): Freezer | undefined => {
+  if (v1 !== undefined) return { dir: v1, version: 1 }
+  return unified === undefined ? undefined : { dir: unified, version: 2 }
+}
 
 /** After this long a cgroup that is not frozen is thawed again. Milliseconds. */
 const TIMEOUT = 10_000

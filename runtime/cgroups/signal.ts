@@ -3,14 +3,8 @@ import { WherryError } from '../errors.ts'
 import { SIGNALS } from '../sys/abi/signal.ts'
 import { isErrno } from '../sys/error.ts'
 import { writeCgroupFile } from './file.ts'
-import { freeze, isFrozen, thaw } from './freezer.ts'
+import { type Freezer, freeze, isFrozen, thaw } from './freezer.ts'
 import { processesIn } from './processes.ts'
-
-/** Where a cgroup's freezer is. */
-export interface Freezer {
-  readonly dir: string
-  readonly version: 1 | 2
-}
 
 /** A process that ended by itself has what it was to get. */
 const send = (pid: number, signal: number): void => {

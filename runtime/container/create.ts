@@ -328,9 +328,10 @@ const build = async (creation: Creation, record: ContainerRecord): Promise<Conta
       cgroup: creation.cgroup.record,
     })
     tellStages(creation.engine, undefined)
+    // while the program is at work
+    if (options.holder !== true) describe(page, launched)
     const created = await converse(creation, record, channel, launched)
     creation.engine.debug?.('init: closing the pipe to signal completion')
-    if (options.holder !== true) describe(page, launched)
     if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, created.init!.pid, held)
     store.write(created)
     channel.go()

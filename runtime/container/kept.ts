@@ -4,7 +4,7 @@ import type { CgroupRecord } from '../cgroups/types.ts'
 import { PAGE_WORDS } from '../init/sync.ts'
 import type { Keeper } from '../keeper/keeper.ts'
 import type { KeeperOptions } from '../keeper/options.ts'
-import { startKeeper } from '../keeper/start.ts'
+import { loadKeeper, startKeeper } from '../keeper/start.ts'
 import { link } from '../program/link.ts'
 import { executableFile } from '../sys/spawn.ts'
 import { create } from './create.ts'
@@ -71,6 +71,7 @@ export const createKept = async (engine: Engine, options: CreateOptions, kept: K
     keeper = started
   })
   let record: ContainerRecord
+  await loadKeeper(kept.terminal)
   try {
     record = await create(engine, options, starter)
   } catch (error) {
@@ -101,6 +102,7 @@ export const execKept = async (
   const starter = starterOf(kept, (started) => {
     keeper = started
   })
+  await loadKeeper(kept.terminal)
   try {
     const begun = async (): Promise<void> => {
       await keeper!.begun()

@@ -40,7 +40,6 @@ export class SpoolCursor {
   #size = LEAST_CHUNK
   /** The last read found less than it asked for: there was the end. */
   #short = false
-  #wasAtEnd = false
 
   private constructor(fd: number, header: FileHeader) {
     this.#fd = fd
@@ -152,15 +151,14 @@ export class SpoolCursor {
   async #fill(): Promise<void> {
     const size = this.#size
     const chunk = Buffer.allocUnsafeSlow(size)
-    // what has only just been written is in memory: a thread of libuv's would cost more than the read
+    // a thread of libuv's would cost more than a small read
     const length =
-      this.#wasAtEnd && size === LEAST_CHUNK
+      size === LEAST_CHUNK
         ? readSync(this.#fd, chunk, 0, size, this.#offset)
         : (await readLater(this.#fd, chunk, 0, size, this.#offset)).bytesRead
     this.#chunk = chunk.subarray(0, length)
     this.#at = 0
     this.#short = length < size && length > 0
-    this.#wasAtEnd ||= length < size
     if (length === size) this.#size = Math.min(size * 2, MOST_CHUNK)
     else if (length < size / 4) this.#size = Math.max(LEAST_CHUNK, size / 2)
   }

@@ -18,13 +18,13 @@ const PATIENCE = 2000
 
 export class Keeper {
   readonly #connection: Connection
-  readonly #image: Image | undefined
+  readonly #image: (() => Promise<Image>) | undefined
   readonly #folders: KeeperFolders
   #over = false
   #ended: Promise<ExitRecord | undefined> | undefined
 
   /** @param image undefined where another process has started the keeper: what fails cannot be named then. */
-  constructor(connection: Connection, image: Image | undefined, folders: KeeperFolders) {
+  constructor(connection: Connection, image: (() => Promise<Image>) | undefined, folders: KeeperFolders) {
     this.#connection = connection
     this.#image = image
     this.#folders = folders
@@ -48,7 +48,7 @@ export class Keeper {
     const page = readKeeperPage(this.#folders.run)
     if (page === undefined || this.#image === undefined) return undefined
     const { failureOf } = await import('../program/failure.ts')
-    return failureOf(this.#image, new Page(page))
+    return failureOf(await this.#image(), new Page(page))
   }
 
   /** Resolves once the exit record is there; to undefined where the keeper was killed and there is none. @param patience as Connection.next has it */

@@ -9,9 +9,13 @@ import { Cell, Ref } from '../program/operand.ts'
 import { MESSAGE_OFFSET, MESSAGE_SIZE } from '../program/page.ts'
 import { RENAME_NOREPLACE } from '../sys/abi/fcntl.ts'
 import { RLIMIT64 } from '../sys/abi/resource.ts'
+import type { Arch } from '../sys/abi/syscalls.ts'
 import { ITIMERSPEC } from '../sys/abi/time.ts'
 import { EXIT, EXIT_MAGIC, PAGE_MAGIC, PAGE_WORDS, SPOOL } from './layout.ts'
 import { encodeFileHeader } from './spool.ts'
+
+/** Name of the file of dist/ with a keeper’s executable. */
+export const keeperFile = (arch: Arch, terminal: boolean): string => `keeper${terminal ? '-terminal' : ''}.${arch}.elf`
 
 /** As much is mapped from PAGE on; most pages of it are never there. */
 export const MAPPED_SIZE = 0x10000

@@ -1,37 +1,69 @@
 /** Starts a keeper: prepares its folders, gives it its descriptors and lets it go. Nothing of this process stays with it. */
-import { closeSync } from 'node:fs'
-import { type Image, link } from '../program/link.ts'
+import { closeSync, readFileSync } from 'node:fs'
+import type { Image } from '../program/link.ts'
+import { isErrno } from '../sys/error.ts'
 import { executableFile, posixSpawn } from '../sys/spawn.ts'
 import { ARCH, syscall } from '../sys/syscall.ts'
 import { Connection } from './connection.ts'
 import { Keeper } from './keeper.ts'
 import type { KeeperOptions } from './options.ts'
+import { keeperFile } from './parameters.ts'
 import { Preparation, prepare } from './prepare.ts'
-import { keeperProgram } from './program.ts'
 
 /** What becomes the keeper. */
 export interface KeeperImage {
-  readonly image: Image
+  /** For the words of a failure: only then it is asked for. */
+  readonly image: () => Promise<Image>
   /** Descriptor of the executable. */
   readonly executable: number
   readonly argv: readonly string[]
 }
 
-const images = new Map<boolean, KeeperImage>()
+interface Loaded {
+  readonly elf: Uint8Array
+  readonly image: () => Promise<Image>
+  /** Of all keepers of this process: they share its memory. */
+  executable?: number
+}
 
-/** One executable for all keepers of this process: they share its memory. */
-const keeperImage = (terminal: boolean, folder: string): KeeperImage => {
-  let known = images.get(terminal)
-  if (known === undefined) {
-    const image = link(keeperProgram({ arch: ARCH, terminal }))
-    known = { image, executable: executableFile(image.elf, folder), argv: ['wherry:keeper'] }
-    images.set(terminal, known)
+const compile = async (terminal: boolean): Promise<Image> => {
+  const [{ link }, { keeperProgram }] = await Promise.all([import('../program/link.ts'), import('./program.ts')])
+  return link(keeperProgram({ arch: ARCH, terminal }))
+}
+
+/** What the build has compiled (scripts/keepers.ts); undefined where nothing was built. */
+const built = (terminal: boolean): Uint8Array | undefined => {
+  try {
+    return readFileSync(`${import.meta.dirname}/wherry/${keeperFile(ARCH, terminal)}`)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined
+    throw error
   }
-  return known
+}
+
+const loaded = new Map<boolean, Loaded>()
+
+/** Before `startKeeper`: gets its program, which is the same for all containers, and compiled when Wherry is built. */
+export const loadKeeper = async (terminal: boolean): Promise<void> => {
+  if (loaded.has(terminal)) return
+  const elf = built(terminal)
+  if (elf !== undefined) {
+    loaded.set(terminal, { elf, image: () => compile(terminal) })
+    return
+  }
+  const image = await compile(terminal)
+  loaded.set(terminal, { elf: image.elf, image: async () => image })
+}
+
+const keeperImage = (terminal: boolean, folder: string): KeeperImage => {
+  const program = loaded.get(terminal)
+  if (program === undefined) throw new TypeError('startKeeper before loadKeeper')
+  program.executable ??= executableFile(program.elf, folder)
+  return { image: program.image, executable: program.executable, argv: ['wherry:keeper'] }
 }
 
 /**
- * Starts a keeper and is its subscriber. Returns once the keeper has left this process; whether init exists is told by `begun`.
+ * Starts a keeper, whose program is loaded, and is its subscriber. Returns once the keeper has left this process; whether init exists is told by `begun`.
  * Throws SyscallError or WherryError, and leaves nothing in the folders but the spool.
  */
 export const startKeeper = (options: KeeperOptions): Keeper => launchKeeper(keeperImage(options.terminal, options.run), options)

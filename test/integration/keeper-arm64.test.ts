@@ -45,7 +45,7 @@ const start = (own: KeeperBench, options: { script?: string; terminal?: string; 
         ? stageProgram(options.staged)
         : undefined
   return launchKeeper(
-    { image, executable: own.own(openSync(QEMU, 'r')), argv: ['qemu-aarch64', program] },
+    { image: async () => image, executable: own.own(openSync(QEMU, 'r')), argv: ['qemu-aarch64', program] },
     {
       ...own.folders,
       log: { limit: 16 * 1024, slots: 2, consumed: false },

@@ -108,7 +108,7 @@ for (const { program, terminal, index, what } of cases) {
     const image = link(changed)
     try {
       const keeper = launchKeeper(
-        { image, executable: executable(own, image.elf), argv: ['wherry:keeper'] },
+        { image: async () => image, executable: executable(own, image.elf), argv: ['wherry:keeper'] },
         {
           ...own.folders,
           log: { limit: 8192, slots: 2, consumed: false },
@@ -137,7 +137,7 @@ const startChanged = (own: KeeperBench, change: (ops: Op[]) => void): Keeper => 
   change(changed.ops)
   const image = link(changed)
   return launchKeeper(
-    { image, executable: executable(own, image.elf), argv: ['wherry:keeper'] },
+    { image: async () => image, executable: executable(own, image.elf), argv: ['wherry:keeper'] },
     {
       ...own.folders,
       log: { limit: 8192, slots: 2, consumed: false },

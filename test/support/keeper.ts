@@ -8,7 +8,7 @@ import { readSpool, type ReadOptions, type SpoolEvent } from '../../runtime/keep
 import { keeperStatus } from '../../runtime/keeper/page.ts'
 import type { Keeper } from '../../runtime/keeper/keeper.ts'
 import type { KeeperOptions } from '../../runtime/keeper/options.ts'
-import { startKeeper } from '../../runtime/keeper/start.ts'
+import { loadKeeper, startKeeper } from '../../runtime/keeper/start.ts'
 import { Program } from '../../runtime/program/assembler.ts'
 import { PAGE_SIZE } from '../../runtime/program/layout.ts'
 import { link } from '../../runtime/program/link.ts'
@@ -20,6 +20,8 @@ import { executableFile } from '../../runtime/sys/spawn.ts'
 import { ARCH } from '../../runtime/sys/syscall.ts'
 
 export const BUSYBOX = '/bin/busybox'
+
+for (const terminal of [false, true]) await loadKeeper(terminal)
 
 /** A condition that other processes bring about; fails, naming it, after ten seconds. */
 export const until = async (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => {

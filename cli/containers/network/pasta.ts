@@ -5,7 +5,6 @@
 import { spawn } from 'node:child_process'
 import { accessSync, closeSync, constants, existsSync, readFileSync, rmSync } from 'node:fs'
 import { identify } from '../../../runtime/container/process-id.ts'
-import type { ProcessId } from '../../../runtime/container/types.ts'
 import { WherryError } from '../../../runtime/errors.ts'
 import { isErrno } from '../../../runtime/sys/error.ts'
 import type { PublishedPort } from '../../../runtime/network/attachments.ts'
@@ -16,7 +15,7 @@ import { type Home, placesOf } from '../home.ts'
 import { filePaths } from './files.ts'
 import { networkNames } from './plan.ts'
 import { holdAll, wantedPorts } from './publish.ts'
-import type { RunNetwork } from './run.ts'
+import type { AttachedNetwork, RunNetwork } from './run.ts'
 
 const PROGRAM = 'pasta'
 /** Milliseconds until it has made the interface and gone to the background. */
@@ -130,7 +129,7 @@ export const pastaNetwork = (home: Home, config: ContainerConfig): RunNetwork =>
   }
   return {
     files: filePaths(home, config.id),
-    async attach(init): Promise<ProcessId> {
+    async attach(init): Promise<AttachedNetwork> {
       const pidFile = `${placesOf(home, config.id).run}/pasta.pid`
       rmSync(pidFile, { force: true })
       close()
@@ -152,7 +151,7 @@ export const pastaNetwork = (home: Home, config: ContainerConfig): RunNetwork =>
           'failed-precondition',
           `pasta, which makes the container's network: ${words(stderr) || `it exited with ${status}`}`,
         )
-      return identify(pid)
+      return { relay: identify(pid), ports: published }
     },
     close,
   }

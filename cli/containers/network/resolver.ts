@@ -42,7 +42,7 @@ const read = (path: string): string | undefined => {
   }
 }
 
-const LOOPBACK4 = parsePrefix('127.0.0.0/8')
+const loopback4 = () => parsePrefix('127.0.0.0/8')
 
 /** Whether a server of the machine can be asked from another network namespace. */
 const isReachable = (server: string, ipv6: boolean): boolean => {
@@ -52,7 +52,7 @@ const isReachable = (server: string, ipv6: boolean): boolean => {
   } catch {
     return false // with a zone: of one of the machine's interfaces
   }
-  if (address.family === 4) return !contains(LOOPBACK4, address)
+  if (address.family === 4) return !contains(loopback4(), address)
   return ipv6 && address.value !== 1n
 }
 

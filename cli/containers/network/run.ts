@@ -8,6 +8,7 @@ import { Store } from '../../../runtime/container/store.ts'
 import type { ProcessId } from '../../../runtime/container/types.ts'
 import { WherryError } from '../../../runtime/errors.ts'
 import { parseAddress } from '../../../runtime/network/address.ts'
+import type { PublishedPort } from '../../../runtime/network/attachments.ts'
 import { openPidfd, startRelay } from '../../../runtime/network/relay.ts'
 import type { ContainerConfig } from '../config.ts'
 import { type Home, placesOf } from '../home.ts'
@@ -18,11 +19,19 @@ import { familiesOf, networkNames, type PlannedNetwork, planNetworks } from './p
 import { holdAll, type HeldPorts, wantedPorts } from './publish.ts'
 import { ownsNetworkNamespace } from './rights.ts'
 
+/** What is to be remembered of a network that a container is in. */
+export interface AttachedNetwork {
+  /** Holds the ports, and ends with init. */
+  readonly relay?: ProcessId
+  /** Published ports that no network has written down. */
+  readonly ports?: readonly PublishedPort[]
+}
+
 export interface RunNetwork {
   /** To be mounted as /etc/hosts and its like. */
   readonly files: FilePaths
-  /** Once its init is there and waits. Returns what holds the ports, which ends with init. After a failure nothing is left. */
-  attach(init: ProcessId): Promise<ProcessId | undefined>
+  /** Once its init is there and waits. After a failure nothing is left. */
+  attach(init: ProcessId): Promise<AttachedNetwork>
   /** Whatever came of it: ports that were held for the container are its own by then, or free. */
   close(): void
 }
@@ -45,7 +54,7 @@ const joined = (home: Home, config: ContainerConfig): RunNetwork => {
     )
   return {
     files: filePaths(home, other),
-    attach: async () => undefined,
+    attach: async () => ({}),
     close: () => {},
   }
 }
@@ -89,7 +98,8 @@ const attached = async (home: Home, config: ContainerConfig): Promise<RunNetwork
     async attach(init) {
       const addresses = await attachNetworks(home, config, init.pid, planned, ports.published)
       try {
-        return relay(home, config.id, ports, addresses, init)
+        const holder = relay(home, config.id, ports, addresses, init)
+        return holder === undefined ? {} : { relay: holder }
       } catch (error) {
         await detachAll(home, config.id)
         throw error
@@ -115,7 +125,7 @@ export const prepareNetwork = async (home: Home, config: ContainerConfig, { owne
   // of a run that nobody has cleaned up behind
   if (own && attachedTo(home, config.id).length > 0) await detachAll(home, config.id)
   const network: RunNetwork = !own
-    ? { files: filePaths(home, config.id), attach: async () => undefined, close: () => {} }
+    ? { files: filePaths(home, config.id), attach: async () => ({}), close: () => {} }
     : ownsNetworkNamespace()
       ? await attached(home, config)
       : await rootless(home, config)

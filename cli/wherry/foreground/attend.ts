@@ -21,6 +21,7 @@ import { sleep } from '../../../runtime/sleep.ts'
 import { type Home, keeperFolders } from '../../containers/home.ts'
 import { type HostTerminal, openHostTerminal } from '../../oci/foreground/host-terminal.ts'
 import { FORWARDED, unblock } from '../../oci/foreground/signals.ts'
+import { optimise } from '../../support/optimise.ts'
 import { writeAll } from '../../support/output.ts'
 import { DetachFilter } from './detach-keys.ts'
 import { Typing } from './typing.ts'
@@ -192,6 +193,7 @@ export const attend = async (home: Home, options: AttendOptions): Promise<Attend
   }
 
   const later = async (): Promise<'ended' | 'detached'> => {
+    optimise()
     watch = new SpoolWatch(folders.spool)
     const { fd } = watch
     for (let [changed, gone] = [true, false]; ; ) {

@@ -135,6 +135,15 @@ describe('bin/wherry-oci', () => {
     assert.equal(realpathSync(args.at(-3)!), join(home, 'dist', 'wherry.cjs'))
     assert.ok(!args.includes('--no-rehash-snapshot'), 'registries and images must not know the seed')
     assert.ok(args.includes('--disable-sigusr1'))
+    const quick = (...line: string[]) => call(join(home, 'bin', 'wherry'), line).args.includes('--max-opt=0')
+    assert.deepEqual(
+      [quick('run', 'pull'), quick('--debug', '--root', 'pull', 'exec', 'x'), quick('container', 'cleanup', 'x')],
+      [true, true, true],
+    )
+    assert.deepEqual(
+      [quick('pull', 'run'), quick('--root', 'run', 'pull'), quick('container', 'commit', 'run'), quick()],
+      [false, false, false, false],
+    )
     rmSync(join(home, 'dist'), { recursive: true })
     assert.match(call(join(home, 'bin', 'wherry'), ['images']).args.at(-2)!, /\/cli\/wherry\/main\.ts$/)
   })
