@@ -156,3 +156,20 @@ describe('bin/wherry-oci', () => {
     assert.match(stderr, /^wherry-oci: the packaged Node .* is not installed: run npm ci in /)
   })
 })
+
+describe('bin/wherry', () => {
+  test('runs the server small, and nothing else so', () => {
+    const home = install('server', 'nested', true)
+    const isServer = (...argv: readonly string[]): boolean => {
+      const { args } = call(join(home, 'bin', 'wherry'), argv)
+      const program = args.findIndex((arg) => !arg.startsWith('--'))
+      assert.deepEqual(args.slice(program + 1), argv)
+      assert.ok(args.includes('--disable-sigusr1'))
+      return args.slice(0, program).includes('--optimize-for-size')
+    }
+    for (const argv of [['cri'], ['--debug', 'cri', '--socket', 'x'], ['--root', 'a b', '--log-level=debug', 'cri']])
+      assert.ok(isServer(...argv), argv.join(' '))
+    for (const argv of [[], ['run', 'cri'], ['--root', 'cri', 'ps'], ['--debug', 'pull', 'cri'], ['images']])
+      assert.ok(!isServer(...argv), argv.join(' '))
+  })
+})
