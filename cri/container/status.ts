@@ -10,6 +10,7 @@ import {
   ContainerConfigSchema,
   ContainerState,
   type ContainerStatusSchema,
+  type Mount,
   Signal,
 } from '../api/api_pb.js'
 import type { Cri } from '../cri.ts'
@@ -86,6 +87,13 @@ const imageOf = (
   }
 }
 
+/** Image volumes with the id of what they are of. */
+const mountsOf = ({ images }: Pick<Cri, 'images'>, { config }: Container): Mount[] =>
+  config.mounts.map((mount) => {
+    if (mount.image === undefined) return mount
+    return { ...mount, image: { ...mount.image, imageRef: images.status(mount.image.image)?.id ?? mount.image.imageRef } }
+  })
+
 export const containerStatus = (cri: Pick<Cri, 'images'>, container: Container): MessageInitShape<typeof ContainerStatusSchema> => {
   const { config, phase, started = 0n, finished = 0n, exitCode = 0, reason = '', message = '', logPath = '', user } = container
   const over = phase === 'exited' || phase === 'removing'
@@ -99,7 +107,7 @@ export const containerStatus = (cri: Pick<Cri, 'images'>, container: Container):
     exitCode: over ? exitCode : 0,
     reason: over ? reason : '',
     message: over ? message : '',
-    mounts: config.mounts,
+    mounts: mountsOf(cri, container),
     logPath,
     ...(resources === undefined ? {} : { resources: { linux: resources } }),
     ...(user === undefined

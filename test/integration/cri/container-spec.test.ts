@@ -1,5 +1,6 @@
 /** What a ContainerConfig makes of a container, as it sees that itself. */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { after, before, test } from 'node:test'
@@ -178,6 +179,11 @@ test('an image as a volume, and a folder of it', { skip }, async () => {
     await pod.says('cat /volume/www/index.html /www/index.html; touch /volume/x 2>&1 | grep -o "Read-only file system"', { mounts }),
     'hello from a pod\nhello from a pod\nRead-only file system\n',
   )
+  const { image } = await server.client.imageStatus({ image: { image: IMAGE } })
+  assert.deepEqual(
+    (await pod.status(await pod.create('true', { mounts }))).mounts.map((mount) => mount.image?.imageRef),
+    [image!.id, image!.id],
+  )
   const { details } = await refused(pod.create('true', { mounts: [{ ...mounts[1]!, imageSubPath: '../../nowhere' }] }))
   assert.match(details, /config\.mounts\[0\]\.image_sub_path: ImageVolumeMountFailed: /)
   const missing = await refused(pod.create('true', { mounts: [{ ...mounts[0]!, image: { image: 'registry.test/none:1' } }] }))
@@ -302,6 +308,44 @@ test('a user namespace of the pod', { skip }, async () => {
   } as never)
   assert.match(said, /^\s+0\s+200000\s+65536\n0\n0\n0\n$/)
   assert.equal(statSync(`${folder}/made`).uid, 0)
+})
+
+test('mounts that are passed on, in either direction', { skip }, async (t) => {
+  const folder = `${server.folder}/shared`
+  for (const name of ['', '/from-node', '/from-container']) mkdirSync(`${folder}${name}`)
+  const mountAt = (path: string): void => execFileSync('mount', ['-t', 'tmpfs', 'wherry-test', path])
+  mountAt(folder)
+  t.after(() => execFileSync('umount', ['-R', '-l', folder]))
+  execFileSync('mount', ['--make-private', folder])
+  const mount = (propagation: MountPropagation) => [{ containerPath: '/shared', hostPath: folder, propagation }]
+  for (const propagation of [MountPropagation.PROPAGATION_BIDIRECTIONAL, MountPropagation.PROPAGATION_HOST_TO_CONTAINER]) {
+    const { code, details } = await refused(pod.create('true', { mounts: mount(propagation) }))
+    assert.equal(code, INVALID)
+    assert.match(details, /^config\.mounts\[0\]\.propagation: .*shared mount/)
+  }
+  execFileSync('mount', ['--make-shared', folder])
+  for (const name of ['from-node', 'from-container']) mkdirSync(`${folder}/${name}`)
+  const privileged = { linux: { securityContext: { privileged: true } } } as never
+  const other = await TestPod.run(server, {
+    linux: { securityContext: { privileged: true, namespaceOptions: { network: NamespaceMode.NODE, pid: NamespaceMode.CONTAINER } } },
+  } as never)
+  const start = (propagation: MountPropagation) => other.start('exec sleep 1000', { mounts: mount(propagation), ...(privileged as object) })
+  const both = await start(MountPropagation.PROPAGATION_BIDIRECTIONAL)
+  const slave = await start(MountPropagation.PROPAGATION_HOST_TO_CONTAINER)
+  const alone = await start(MountPropagation.PROPAGATION_PRIVATE)
+  mountAt(`${folder}/from-node`)
+  writeFileSync(`${folder}/from-node/x`, '')
+  const sees = async (id: string, path: string) => (await other.exec(id, `test -e /shared/${path}`)).exitCode === 0
+  assert.deepEqual(
+    [await sees(both, 'from-node/x'), await sees(slave, 'from-node/x'), await sees(alone, 'from-node/x')],
+    [true, true, false],
+  )
+  const { exitCode, stderr } = await other.exec(both, 'mount -t tmpfs t /shared/from-container && touch /shared/from-container/x')
+  assert.equal(exitCode, 0, stderr)
+  assert.ok(existsSync(`${folder}/from-container/x`))
+  assert.deepEqual([await sees(slave, 'from-container/x'), await sees(alone, 'from-container/x')], [true, false])
+  assert.equal((await other.exec(slave, 'mount -t tmpfs t /shared/from-node && touch /shared/from-node/y')).exitCode, 0)
+  assert.ok(!existsSync(`${folder}/from-node/y`))
 })
 
 test('annotations of containers reach neither the engine nor systemd', { skip }, async () => {
