@@ -54,6 +54,9 @@ export class CniNetworks implements Networks {
   readonly #timers = new Map<string, NodeJS.Timeout>()
   #closed = false
   #prepared = false
+  /** ADDs that are under way. */
+  #adding = 0
+  #collecting: Promise<void> = Promise.resolve()
 
   constructor(config: CriConfig, log: Log) {
     this.#config = config
@@ -89,12 +92,20 @@ export class CniNetworks implements Networks {
       ...(parent === '' ? {} : { cgroupPath: parent }),
     }
     this.#prepareFolder()
+    this.#adding += 1
     try {
-      return (await attachCni(request, signal)).addresses
+      // what is collected is what nobody has: nobody may be about to get it
+      await this.#collecting
+      const { addresses } = await attachCni(request, signal)
+      if (addresses.length === 0)
+        throw new WherryError('failed-precondition', `the CNI network ${list.name} gave the pod no address: its plugins are to name one`)
+      return addresses
     } catch (error) {
-      // what could not be taken off is still written down
-      if (cniAttachments(this.#run, id).length > 0) this.#later(id, 0)
+      // with no address; or it could not be taken off, and is still written down
+      if (cniAttachments(this.#run, id).length > 0) await this.remove(sandbox)
       throw error
+    } finally {
+      this.#adding -= 1
     }
   }
 
@@ -173,27 +184,35 @@ export class CniNetworks implements Networks {
 
   /**
    * At the start of a server: pods that are no more are taken off, plugins give back what nobody has (GC), those that are left are looked at
-   * (CHECK). @param pods ids of sandboxes that are ready
+   * (CHECK). @param isLive whether a sandbox with this id has its network, or is about to
    */
-  async recover(pods: ReadonlySet<string>): Promise<void> {
-    const attachments = cniAttachments(this.#run)
-    for (const container of new Set(attachments.map((one) => one.container)))
-      if (!pods.has(container) && !(await this.#remove(container))) this.#later(container, 0)
-    const list = this.#configuration.list()
-    const left = cniAttachments(this.#run)
-    try {
-      if (list !== undefined) await collectCni(list, left, this.#config.cniPlugins)
-    } catch (error) {
-      this.#log.warn('the network’s plugins could not collect what nobody has any more', { error })
-    }
-    for (const attachment of left) {
+  async recover(isLive: (id: string) => boolean): Promise<void> {
+    const gone = new Set(cniAttachments(this.#run).flatMap(({ container }) => (isLive(container) ? [] : [container])))
+    await Promise.all(
+      [...gone].map(async (container) => {
+        if (!(await this.#remove(container))) this.#later(container, 0)
+      }),
+    )
+    // pods that are being made already are not known to be there: then it is for the next server
+    if (this.#adding === 0) this.#collecting = this.#collect()
+    await this.#collecting
+    for (const attachment of cniAttachments(this.#run)) {
       if (this.#closed) return
-      if (!pods.has(attachment.container)) continue
+      if (!isLive(attachment.container) || attachment.result === undefined) continue
       try {
         await checkCni(attachment)
       } catch (error) {
         this.#log.warn('the network of a pod is not as it was made', { sandbox: attachment.container, error })
       }
+    }
+  }
+
+  async #collect(): Promise<void> {
+    const list = this.#configuration.list()
+    try {
+      if (list !== undefined) await collectCni(list, cniAttachments(this.#run), this.#config.cniPlugins)
+    } catch (error) {
+      this.#log.warn('the network’s plugins could not collect what nobody has any more', { error })
     }
   }
 

@@ -80,5 +80,8 @@ export const recoverSandboxes = async (cri: Cri, networks: CniNetworks, torn: St
     }),
   ])
   clearTimeout(timer)
-  void work.then(() => networks.recover(new Set(cri.sandboxes.list().flatMap(({ id, phase }) => (phase === 'ready' ? [id] : [])))))
+  const isLive = (id: string): boolean => ['ready', 'making'].includes(cri.sandboxes.get(id)?.phase ?? '')
+  work
+    .then(() => networks.recover(isLive))
+    .catch((error: unknown) => cri.log.error('the networks of pods that an earlier server left cannot be put in order', { error }))
 }

@@ -320,7 +320,7 @@ const build = async (creation: Creation, record: ContainerRecord): Promise<Conta
     const plan = await makePlan(creation, descriptors, channel, page)
     launched = creation.starter.start({
       program: compileContainer(plan),
-      name: 'wherry:stage',
+      name: options.holder === true ? 'wherry:holder' : 'wherry:stage',
       descriptors,
       page,
       channel,

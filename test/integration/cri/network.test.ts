@@ -33,6 +33,7 @@ describe('pod networks', { skip: requires('root', 'busybox', 'cni-plugins', 'ipt
       spy.fail(command, undefined)
       spy.slow(command, 0)
     }
+    spy.give(false)
     await removeAll(server.client)
     rmSync(server.config.cniConfig, { recursive: true, force: true })
     mkdirSync(server.config.cniConfig)
@@ -195,6 +196,18 @@ describe('pod networks', { skip: requires('root', 'busybox', 'cni-plugins', 'ipt
     nothingLeft()
     spy.fail('ADD', undefined)
     await runPod(server.client, config)
+  })
+
+  test('a network that gives no address is none', async () => {
+    spy.configure()
+    spy.give(true)
+    const config = pod('nothing')
+    await assert.rejects(server.client.runPodSandbox({ config }), failsWith(PRECONDITION, /the CNI network spied gave the pod no address/))
+    assert.deepEqual(
+      spy.calls().map(({ command }) => command),
+      ['ADD', 'DEL'],
+    )
+    nothingLeft()
   })
 
   test('a call whose deadline is over, or that is cancelled, is undone', async () => {

@@ -16,6 +16,7 @@ fi
 case $CNI_COMMAND in
 ADD)
   touch "$here/lease-$CNI_CONTAINERID"
+  if [ -e "$here/nothing" ]; then echo '{"cniVersion":"1.0.0"}'; exit 0; fi
   echo '{"cniVersion":"1.0.0","interfaces":[{"name":"eth0","sandbox":"'"$CNI_NETNS"'"}],"ips":[{"interface":0,"address":"10.99.0.9/24"},{"interface":0,"address":"fd00:9::9/64"}]}'
   ;;
 DEL) rm -f "$here/lease-$CNI_CONTAINERID" ;;
@@ -71,6 +72,13 @@ export class Spy {
     const path = `${this.#plugins}/slow-${command}`
     if (seconds === 0) rmSync(path, { force: true })
     else writeFileSync(path, String(seconds))
+  }
+
+  /** Whether it gives no address. */
+  give(nothing: boolean): void {
+    const path = `${this.#plugins}/nothing`
+    if (nothing) writeFileSync(path, '')
+    else rmSync(path, { force: true })
   }
 
   calls(container?: string): SpyCall[] {
