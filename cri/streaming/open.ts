@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { WherryError } from '../../runtime/errors.ts'
+import { giveBackMemory } from '../../runtime/sys/memory.ts'
 import type { CriConfig } from '../config.ts'
 import type { Log } from '../cri.ts'
 import { checkAttach, checkExec, checkPortForward } from './check.ts'
@@ -17,6 +18,9 @@ const MOST_CONNECTIONS = 4000
 const REQUEST = 10_000
 const LOOK = 5000
 const MOST_HEADERS = 16 * 1024
+/** Bytes streamed after which there is garbage worth collecting, and milliseconds of quiet before that. */
+const MUCH = 16 * 1024 * 1024
+const QUIET = 3000
 /** Milliseconds that clients have to hear that the server ends. */
 const FAREWELL = 1000
 
@@ -42,9 +46,21 @@ export const openStreaming = async ({ config, backend, log }: StreamingOptions):
     connectionsCheckingInterval: LOOK,
   })
   server.maxConnections = MOST_CONNECTIONS
+  let streamed = 0
+  let timer: NodeJS.Timeout | undefined
+  const tidyUp = (): void => {
+    streamed = 0
+    giveBackMemory()
+  }
   server.on('connection', (connection: Socket) => {
     connections.add(connection)
-    connection.once('close', () => connections.delete(connection))
+    connection.once('close', () => {
+      connections.delete(connection)
+      streamed += connection.bytesRead + connection.bytesWritten
+      if (streamed < MUCH) return
+      clearTimeout(timer)
+      timer = setTimeout(tidyUp, QUIET).unref()
+    })
   })
   const serve = (request: IncomingMessage, connection: Socket, head: Buffer): void => {
     const work = route({ request, connection, head }, { tokens, backend, stop: stop.signal, log })
@@ -77,13 +93,12 @@ export const openStreaming = async ({ config, backend, log }: StreamingOptions):
   const close = async (): Promise<void> => {
     stop.abort(new WherryError('unavailable', 'the server is ending'))
     tokens.clear()
-    server.close()
-    let timer: NodeJS.Timeout | undefined
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, FAREWELL)
-    })
-    await Promise.race([patience, Promise.all(underWay).then(() => allClosed(connections))])
     clearTimeout(timer)
+    server.close()
+    const patience = Promise.withResolvers<void>()
+    const farewell = setTimeout(patience.resolve, FAREWELL)
+    await Promise.race([patience.promise, Promise.all(underWay).then(() => allClosed(connections))])
+    clearTimeout(farewell)
     for (const connection of connections) connection.destroy()
   }
   let closed: Promise<void> | undefined
