@@ -110,12 +110,17 @@ const begin = (cri: Cri, sandbox: Sandbox, config: Container['config']): Contain
   return record
 }
 
-/** All that it may have left, also its init. */
-const undo = async (cri: Cri, id: string, config: Container['config'], kept: Kept | undefined): Promise<void> => {
-  await deleteContainer(cri.engine, id, { force: true })
-  await kept?.keeper.ended()
-  kept?.keeper.acknowledge()
-  await removeTraces(cri, id, config)
+/** All that it may have left, also its init. What cannot be undone stays written down, to be removed as any container is. */
+const undo = async (cri: Cri, { id, config }: Container, kept: Kept | undefined): Promise<void> => {
+  try {
+    await deleteContainer(cri.engine, id, { force: true })
+    await kept?.keeper.ended()
+    kept?.keeper.acknowledge()
+    await removeTraces(cri, id, config)
+  } catch (error) {
+    cri.containers.change(id, { phase: 'removing' })
+    cri.log.error('a container that could not be made cannot be undone either', { container: id, error })
+  }
 }
 
 /** Resolves to the id. */
@@ -145,7 +150,7 @@ export const createContainer = async (cri: Cri, request: CreateContainerRequest,
         stopSignal: made.stopSignal,
       })
     } catch (error) {
-      await undo(cri, id, config, made?.kept)
+      await undo(cri, begun, made?.kept)
       throw error
     }
     cri.exits.watch(id, made.kept.keeper)

@@ -55,6 +55,19 @@ const oomKillsOf = async ({ engine }: Cri, id: string, record: ExitRecord | unde
   return cgroup.exists() ? Math.max(cgroup.oomKills(), record?.oomKills ?? 0) : (record?.oomKills ?? 0)
 }
 
+/** What else runs of it, in a pid namespace that it shares, ends with it. Returns how often the OOM killer came. */
+const cleanUp = async (cri: Cri, id: string, record: ExitRecord | undefined): Promise<number> => {
+  try {
+    const oomKills = await oomKillsOf(cri, id, record)
+    await deleteContainer(cri.engine, id, { force: true })
+    return oomKills
+  } catch (error) {
+    // it has ended all the same; its removal tries again
+    cri.log.warn('what a container that has ended has left cannot be cleaned up yet', { container: id, error })
+    return record?.oomKills ?? 0
+  }
+}
+
 const drain = async ({ logs, log }: Cri, { id, logPath }: Container): Promise<void> => {
   if (logPath === undefined) return
   try {
@@ -76,13 +89,11 @@ export const openExits = (cri: () => Cri): Exits => {
     return phase === undefined || phase === 'exited'
   }
   const settle = async (id: string, record: ExitRecord | undefined, why?: string): Promise<void> => {
-    const { containers, engine, events } = cri()
+    const { containers, events } = cri()
     await containers.locked(id, async () => {
       const container = containers.get(id)
       if (container === undefined || (container.phase !== 'created' && container.phase !== 'running')) return
-      const oomKills = await oomKillsOf(cri(), id, record)
-      // what else runs of it, in a pid namespace that it shares, ends with it
-      await deleteContainer(engine, id, { force: true })
+      const oomKills = await cleanUp(cri(), id, record)
       await drain(cri(), container)
       containers.change(id, { phase: 'exited', init: undefined, ...outcomeOf(record, oomKills, why) })
       events.emit(ContainerEventType.CONTAINER_STOPPED_EVENT, id, container.sandbox)

@@ -87,13 +87,14 @@ export const gatherFacts = async (cri: Cri, { id, config, sandbox, places, user 
   const cdi = cdiEdits(config)
   const devices = [...(privileged ? machineDevices() : []), ...configDevices(config)]
   const seccomp = seccompOf(security, capabilities.bounding ?? [], machine)
-  const modules = await securityModules(security, id, machine)
+  const modules = await securityModules(security, sandbox, machine)
   const its = sandboxPlaces(cri, sandbox.id)
   const { sources, close } = await openSources(config.mounts, {
     images: cri.images,
     owner: (index) => volumeLeaseOwner(id, index),
     ...(mappings === undefined ? {} : { mappings }),
     folder: places.bundle,
+    ...(modules.selinux === undefined ? {} : { mountLabel: modules.selinux.mount }),
   })
   return {
     facts: {

@@ -101,8 +101,8 @@ const idmapOf = (
 ): Pick<SpecMountEntry, 'uidMappings' | 'gidMappings'> & { readonly option?: string } => {
   if (uidMappings.length === 0) return {}
   const [uid, gid] = [mappingsOf(uidMappings), mappingsOf(gidMappings)]
-  if (mappings !== undefined && sameMappings(uid, mappings.uid) && sameMappings(gid, mappings.gid)) return { option: 'ridmap' }
-  return { option: 'ridmap', uidMappings: uid, gidMappings: gid }
+  if (mappings !== undefined && sameMappings(uid, mappings.uid) && sameMappings(gid, mappings.gid)) return { option: 'idmap' }
+  return { option: 'idmap', uidMappings: uid, gidMappings: gid }
 }
 
 const bound = (mount: Mount, index: number, facts: SpecFacts): SpecMount => {

@@ -9,6 +9,7 @@ import { readSeccompProfile } from '../../../runtime/seccomp/profile.ts'
 import { labelsFor, policyContexts } from '../../../runtime/selinux/labels.ts'
 import type { LinuxSeccomp } from '../../../runtime/spec/types.ts'
 import { type LinuxContainerSecurityContext, type SecurityProfile, SecurityProfile_ProfileType } from '../../api/api_pb.js'
+import type { Sandbox } from '../../state/types.ts'
 import type { SpecFacts } from './facts.ts'
 
 type Kind = 'default' | 'unconfined' | { readonly localhost: string }
@@ -95,24 +96,24 @@ const apparmorOf = async (
   )
 }
 
-/** Options of SELinux count where the kernel has it. */
-const selinuxOf = (security: LinuxContainerSecurityContext | undefined, id: string): SpecFacts['selinux'] => {
+/** Options of SELinux count where the kernel has it. Containers of a pod share volumes, and so the categories of their labels. */
+const selinuxOf = (security: LinuxContainerSecurityContext | undefined, sandbox: Pick<Sandbox, 'id' | 'config'>): SpecFacts['selinux'] => {
   const base = policyContexts()
   if (base === undefined || security?.privileged === true) return undefined
-  const options = security?.selinuxOptions
+  const options = security?.selinuxOptions ?? sandbox.config.linux?.securityContext?.selinuxOptions
   const asked = (['user', 'role', 'type', 'level'] as const).flatMap((key) => {
     const value = options?.[key] ?? ''
     return value === '' ? [] : [`${key}:${value}`]
   })
-  return labelsFor(base, asked, id)
+  return labelsFor(base, asked, sandbox.id)
 }
 
 export const securityModules = async (
   security: LinuxContainerSecurityContext | undefined,
-  id: string,
+  sandbox: Pick<Sandbox, 'id' | 'config'>,
   machine: MachineFacts,
 ): Promise<Pick<SpecFacts, 'apparmorProfile' | 'selinux'>> => {
   const profile = await apparmorOf(security, machine)
-  const selinux = machine.selinux ? selinuxOf(security, id) : undefined
+  const selinux = machine.selinux ? selinuxOf(security, sandbox) : undefined
   return { ...(profile === undefined ? {} : { apparmorProfile: profile }), ...(selinux === undefined ? {} : { selinux }) }
 }

@@ -5,6 +5,7 @@ import type { Mappings } from '../../../runtime/container/idmap.ts'
 import { InvalidField, WherryError } from '../../../runtime/errors.ts'
 import { openRootfs, styleOf } from '../../../runtime/rootfs/open.ts'
 import { foldersAt, mergedView } from '../../../runtime/rootfs/view.ts'
+import { relabel } from '../../../runtime/selinux/labels.ts'
 import { isErrno } from '../../../runtime/sys/error.ts'
 import { type Mount, MountPropagation } from '../../api/api_pb.js'
 import type { Images } from '../../images/types.ts'
@@ -40,7 +41,7 @@ const checkPropagation = ({ propagation }: Mount, path: string, field: string): 
 }
 
 /** A path that is missing becomes a folder, as kubelet's hostPath volumes without a type expect. */
-const hostSource = (mount: Mount, index: number): MountSource => {
+const hostSource = (mount: Mount, index: number, mountLabel: string | undefined): MountSource => {
   const field = `config.mounts[${index}].host_path`
   let path: string
   try {
@@ -55,6 +56,7 @@ const hostSource = (mount: Mount, index: number): MountSource => {
     }
   }
   checkPropagation(mount, path, `config.mounts[${index}].propagation`)
+  if (mount.selinuxRelabel && mountLabel !== undefined) relabel(path, mountLabel, 'private')
   return { kind: 'path', path }
 }
 
@@ -65,6 +67,8 @@ export interface SourceOptions {
   readonly mappings?: Mappings
   /** For programs that are needed for a moment. */
   readonly folder: string
+  /** SELinux's, for those that want it; absent: there is none. */
+  readonly mountLabel?: string
 }
 
 /** kubelet's word for what it tells people of. */
@@ -105,7 +109,10 @@ export const openSources = async (mounts: readonly Mount[], options: SourceOptio
   }
   try {
     for (const [index, mount] of mounts.entries())
-      sources.set(index, mount.image === undefined ? hostSource(mount, index) : await imageSource(mount, index, options))
+      sources.set(
+        index,
+        mount.image === undefined ? hostSource(mount, index, options.mountLabel) : await imageSource(mount, index, options),
+      )
     return { sources, close }
   } catch (error) {
     close()

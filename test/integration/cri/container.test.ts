@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
-import { ContainerState } from '../../../cri/api/api_pb.js'
+import { ContainerState, NamespaceMode } from '../../../cri/api/api_pb.js'
 import { BUSYBOX } from '../../support/cri/images.ts'
 import { endServer, refused, TestPod } from '../../support/cri/pod.ts'
 import { TestServer } from '../../support/cri/server.ts'
+import { eventually } from '../../support/eventually.ts'
 import { requires } from '../../support/requires.ts'
 
 const skip = requires('root', 'busybox')
@@ -138,6 +139,45 @@ test('the end of a pod is the end of its containers', { skip }, async () => {
   assert.equal((await refused(other.create('sleep 1'))).code, CODE.precondition)
   await client.removePodSandbox({ podSandboxId: other.id })
   assert.equal((await refused(client.containerStatus({ containerId: running }))).code, CODE.notFound)
+})
+
+test('in a pid namespace of the pod: what a container leaves behind ends with it', { skip }, async () => {
+  const namespaceOptions = { network: NamespaceMode.NODE, pid: NamespaceMode.POD }
+  const linux = { securityContext: { namespaceOptions } }
+  const other = await TestPod.run(server, { linux } as never)
+  const config = { linux } as never
+  const watching = await other.start('exec sleep 1000', config)
+  const leaving = await other.start('sleep 98701 & exec sleep 98702', config)
+  const sleepers = async () => (await other.exec(watching, 'ps -o args | grep -c "^sleep 9870"')).stdout.trim()
+  await eventually('both run', async () => (await sleepers()) === '2')
+  await server.client.stopContainer({ containerId: leaving, timeout: 60n })
+  assert.equal((await other.status(leaving)).exitCode, 143)
+  assert.equal(await sleepers(), '0')
+  const alone = await other.ended(await other.start('sleep 98703 & exit 3', config))
+  assert.equal(alone.exitCode, 3)
+  assert.equal(await sleepers(), '0')
+})
+
+test('who leaves while a container is made leaves nothing half-made', { skip }, async () => {
+  const { client, config } = server
+  const folders = () => readdirSync(`${config.root}/cri/containers`).sort()
+  const before = folders()
+  await Promise.all(
+    Array.from({ length: 16 }, async (_, index) => {
+      const metadata = { name: `leaving-${index}`, attempt: 0 }
+      const request = { podSandboxId: pod.id, config: { metadata, image: { image: BUSYBOX }, command: ['sleep', '1000'] } }
+      await client.createContainer(request, { signal: AbortSignal.timeout(2 + index * 3) }).catch(() => {})
+    }),
+  )
+  const made = async () => (await client.listContainers({ filter: { podSandboxId: pod.id } })).containers
+  // what was complete when its client left is there; all else goes
+  await eventually('nothing is under way', async () => (await made()).length === folders().length)
+  for (const { id, metadata, state } of await made()) {
+    if (metadata?.name.startsWith('leaving-') !== true) continue
+    assert.equal(state, ContainerState.CONTAINER_CREATED)
+    await client.removeContainer({ containerId: id })
+  }
+  assert.deepEqual(folders(), before)
 })
 
 test('many at once', { skip }, async () => {
