@@ -1,12 +1,13 @@
 /**
  * The rows of the design for CRI beside those of containerd with runc and with crun: one client with one connection to each, in turns.
- * BENCH_ROUNDS (30), BENCH_PODS (50,200: how many there are when memory is measured; empty: none), BENCH_SERVERS (all), and as arguments
+ * BENCH_ROUNDS (30), BENCH_PODS (50,200: how many there are when memory, and the cost of statistics, is measured; empty: none), BENCH_SERVERS (all), and as arguments
  * parts that are to run: times, logs, memory.
  */
 import { readFileSync } from 'node:fs'
 import { footprint } from './cri/memory.ts'
 import { logThroughput } from './cri/logs.ts'
 import { type Network, type Pod, removePod, startPod, type Times } from './cri/pods.ts'
+import { statsCost } from './cri/stats.ts'
 import { type OpenServer, type Server, servers } from './cri/servers.ts'
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 30)
@@ -102,7 +103,7 @@ const logs = async (all: readonly Server[]): Promise<void> => {
 const MIB = 2 ** 20
 
 /** One server at a time: those of a kind would share pages. */
-const memory = async (open: OpenServer, samples: Samples): Promise<void> => {
+const memory = async (open: OpenServer, samples: Samples, times: Samples): Promise<void> => {
   const server = await open()
   const pods: Pod[] = []
   try {
@@ -111,7 +112,10 @@ const memory = async (open: OpenServer, samples: Samples): Promise<void> => {
       const { server: own, helpers, processes } = footprint(server, pods)
       note(samples, `${count} pods`, server.name, (own + helpers) / MIB)
       const [ownMib, helpersMib] = [own, helpers].map((bytes) => (bytes / MIB).toFixed(1))
-      console.log(`${server.name}, ${count} pods: server ${ownMib} MiB, ${processes} helpers ${helpersMib} MiB`)
+      const { elapsed, cpu } = await statsCost(server, count)
+      for (const one of elapsed) note(times, `${count} pods`, server.name, one)
+      const asked = `asked for statistics each second ${cpu.toFixed(1)} % of a CPU`
+      console.log(`${server.name}, ${count} pods: server ${ownMib} MiB, ${processes} helpers ${helpersMib} MiB, ${asked}`)
     }
   } finally {
     for (const pod of pods) await removePod(server, pod)
@@ -136,9 +140,10 @@ if (wanted('times') || wanted('logs')) {
   }
 }
 if (wanted('memory') && PODS.length > 0) {
-  const samples: Samples = new Map()
+  const [samples, times]: Samples[] = [new Map(), new Map()]
   console.log()
-  for (const [, open] of chosen) await memory(open, samples)
-  print('Pss of the server and its helpers, with pods of one container each', 'MiB', samples)
+  for (const [, open] of chosen) await memory(open, samples!, times!)
+  print('Pss of the server and its helpers, with pods of one container each', 'MiB', samples!)
+  print('ListContainerStats', 'ms', times!)
 }
 console.log(`\n${readFileSync('/proc/loadavg', 'utf8').trim()} (load), kernel ${readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim()}`)
