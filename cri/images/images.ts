@@ -8,6 +8,7 @@ import { openStore } from '../../image/store/store.ts'
 import type { StoredImage } from '../../image/store/types.ts'
 import { bootId } from '../../runtime/boot.ts'
 import { WherryError } from '../../runtime/errors.ts'
+import { giveBackMemory } from '../../runtime/sys/memory.ts'
 import type { AuthConfig, Image } from '../api/api_pb.js'
 import type { Cri } from '../cri.ts'
 import { credentialsOf, serverOf } from './auth.ts'
@@ -23,11 +24,15 @@ type Node = Pick<Cri, 'config' | 'log' | 'store' | 'containers'>
 
 const missing = (text: string): WherryError => new WherryError('not-found', `image ${text} is not on this node: pull it`)
 
+/** Milliseconds after a pull, when its threads have ended too. */
+const QUIET = 6000
+
 class StoreImages implements Images {
   readonly #node: Node
   readonly #known: KnownImages
   readonly #pulls = new Shared<string>()
   readonly #slots: Slots
+  #quiet: NodeJS.Timeout | undefined
   /** What images consisted of that were removed while containers use them: it goes with their leases. */
   readonly #released = new Set<Digest>()
 
@@ -113,6 +118,8 @@ class StoreImages implements Images {
           return await pullImage(this.#node, openStore(this.#node.config.root), { candidates, credentials, server, signal: shared })
         } finally {
           giveBack()
+          clearTimeout(this.#quiet)
+          this.#quiet = setTimeout(giveBackMemory, QUIET).unref()
         }
       })
     } catch (error) {
