@@ -28,6 +28,9 @@ import { lookUpUser, wantedUser } from './spec/user.ts'
 /** Nobody reads it but who attaches. */
 const UNREAD = logOptions(64 * 1024, 2)
 
+/** Milliseconds for what others of a shared pid namespace still write: they end when its end is noticed. */
+const LAST_OUTPUT = 200
+
 /** log_directory of the sandbox with log_path of the container; undefined: none is wanted. */
 const logPathOf = ({ config: { logDirectory } }: Sandbox, { logPath }: Container['config']): string | undefined => {
   if (logPath === '' || logDirectory === '') return undefined
@@ -77,6 +80,7 @@ const makeInit = async (cri: Cri, { id, config }: Container, sandbox: Sandbox, i
           durable: false,
           stdin: config.tty || !config.stdin ? 'none' : config.stdinOnce ? 'once' : 'open',
           terminal: config.tty,
+          drain: LAST_OUTPUT,
         },
       )
       const { uid, gid, additionalGids } = spec.process.user

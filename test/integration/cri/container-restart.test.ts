@@ -1,12 +1,15 @@
 /** Containers whose server is killed: they go on, and the next server knows them. */
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { ContainerState } from '../../../cri/api/api_pb.js'
-import { endServer, TestPod } from '../../support/cri/pod.ts'
+import { CGROUP_PARENT } from '../../support/cri/configs.ts'
+import { endServer, refused, TestPod } from '../../support/cri/pod.ts'
 import { TestServer } from '../../support/cri/server.ts'
 import { eventually } from '../../support/eventually.ts'
+import { cgroupsOf } from '../../support/leftovers.ts'
 import { requiresController } from '../../support/machine.ts'
 import { requires } from '../../support/requires.ts'
 
@@ -114,3 +117,42 @@ test('its keeper is killed: the container ends, and is known to have', { skip },
   assert.deepEqual([exitCode, reason, message], [255, 'ContainerStatusUnknown', 'its keeper was killed'])
   assert.ok(!existsSync(`/proc/${pid}/exe`))
 })
+
+test('the machine was restarted: what ran has exited, what had exited says the same, and all of it can be removed', { skip }, async () => {
+  const own = await TestPod.run(server)
+  const [running, created, exited] = [await own.start('exec sleep 1000'), await own.create('true'), await own.start('exit 3')]
+  const before = await own.ended(exited)
+  await server.end('SIGKILL')
+  restartMachine()
+  await server.begin()
+  for (const id of [running, created]) {
+    const { state, exitCode, reason } = await own.status(id)
+    assert.deepEqual([state, exitCode, reason], [ContainerState.CONTAINER_EXITED, 255, 'ContainerStatusUnknown'])
+  }
+  assert.deepEqual(await own.status(exited), before)
+  const { details } = await refused(own.create('true'))
+  assert.match(details, /is not ready/)
+  await server.client.removePodSandbox({ podSandboxId: own.id })
+})
+
+/** All processes end, and what dies with the boot is gone; records are of another one. */
+const restartMachine = (): void => {
+  const pids = cgroupsOf(CGROUP_PARENT.slice(1)).flatMap((folder) =>
+    readFileSync(`${folder}/cgroup.procs`, 'utf8').trim().split('\n').filter(Boolean),
+  )
+  const parents = pids.map((pid) => /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]!)
+  const keepers = parents.filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'wherry:keeper\n')
+  // keepers first: a machine that stops leaves no records of exits
+  for (const pid of new Set([...keepers, ...pids])) process.kill(Number(pid), 'SIGKILL')
+  const { root, runRoot } = server.config
+  for (const id of readdirSync(`${runRoot}/cri/sandboxes`)) spawnSync('umount', ['-l', `${runRoot}/cri/sandboxes/${id}/shm`])
+  rmSync(runRoot, { recursive: true, force: true })
+  for (const [kind, file] of [
+    ['containers', 'container.json'],
+    ['sandboxes', 'sandbox.json'],
+  ] as const)
+    for (const id of readdirSync(`${root}/cri/${kind}`)) {
+      const path = `${root}/cri/${kind}/${id}/${file}`
+      writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), boot: 'another-boot' }))
+    }
+}
