@@ -95,7 +95,7 @@ export const openExits = (cri: () => Cri): Exits => {
       if (container === undefined || (container.phase !== 'created' && container.phase !== 'running')) return
       const oomKills = await cleanUp(cri(), id, record)
       await drain(cri(), container)
-      containers.change(id, { phase: 'exited', init: undefined, ...outcomeOf(record, oomKills, why) })
+      containers.note(id, { phase: 'exited', init: undefined, ...outcomeOf(record, oomKills, why) })
       events.emit(ContainerEventType.CONTAINER_STOPPED_EVENT, id, container.sandbox)
     })
     tell(id)

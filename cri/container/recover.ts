@@ -37,7 +37,7 @@ const endExecs = async ({ containers, engine }: Cri, id: string): Promise<void> 
 
 /** It was let go, but nobody wrote that down. */
 const noteStart = ({ containers, engine }: Cri, { id, phase }: Container): void => {
-  if (phase === 'created' && isStarted(new Store(engine.root), id)) containers.change(id, { phase: 'running', started: realtime() })
+  if (phase === 'created' && isStarted(new Store(engine.root), id)) containers.note(id, { phase: 'running', started: realtime() })
 }
 
 const adopt = async (cri: Cri, container: Container): Promise<void> => {

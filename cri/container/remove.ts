@@ -30,7 +30,7 @@ export const removeContainer = async (cri: Cri, text: string, signal?: AbortSign
     async () => {
       const container = cri.containers.get(id)
       if (container === undefined) return
-      if (container.phase !== 'removing') cri.containers.change(id, { phase: 'removing' })
+      if (container.phase !== 'removing') cri.containers.note(id, { phase: 'removing' })
       await deleteContainer(cri.engine, id, { force: true })
       await cri.exits.keeperEnded(id)
       await removeTraces(cri, id, container.config)

@@ -14,7 +14,7 @@ const START_ERROR_CODE = 128
 const fail = async (cri: Cri, id: string, sandbox: string, error: unknown, started: bigint): Promise<void> => {
   await deleteContainer(cri.engine, id, { force: true })
   await cri.exits.keeperEnded(id)
-  cri.containers.change(id, {
+  cri.containers.note(id, {
     phase: 'exited',
     init: undefined,
     started,

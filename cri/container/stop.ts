@@ -45,7 +45,7 @@ const endCreated = (cri: Cri, id: string, signal: AbortSignal | undefined): Prom
       if (container?.phase !== 'created') return container
       await deleteContainer(cri.engine, id, { force: true })
       await cri.exits.keeperEnded(id)
-      const ended = cri.containers.change(id, {
+      const ended = cri.containers.note(id, {
         phase: 'exited',
         init: undefined,
         exitCode: KILLED,

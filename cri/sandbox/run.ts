@@ -78,7 +78,7 @@ const undo = async (cri: Cri, sandbox: Sandbox, cause: unknown): Promise<void> =
     await releaseSandbox(cri, sandbox)
     await cri.sandboxes.remove(sandbox.id)
   } catch (error) {
-    cri.sandboxes.change(sandbox.id, { phase: 'removing' })
+    cri.sandboxes.note(sandbox.id, { phase: 'removing' })
     cri.log.error('a pod sandbox that could not be made cannot be undone either', { sandbox: sandbox.id, error, cause })
   }
 }

@@ -8,11 +8,11 @@ import { releaseSandbox } from './release.ts'
 /** With its lock held. */
 const stop = async (cri: Cri, sandbox: Sandbox): Promise<void> => {
   const { id, phase } = sandbox
-  if (phase === 'ready' || phase === 'making') cri.sandboxes.change(id, { phase: 'stopped' })
+  if (phase === 'ready' || phase === 'making') cri.sandboxes.note(id, { phase: 'stopped' })
   await stopContainersOf(cri, id)
   if (sandbox.init === undefined && sandbox.netns === undefined && phase === 'stopped') return
   await releaseSandbox(cri, sandbox)
-  cri.sandboxes.change(id, { init: undefined, netns: undefined, addresses: [] })
+  cri.sandboxes.note(id, { init: undefined, netns: undefined, addresses: [] })
   if (phase === 'ready') cri.events.emit(ContainerEventType.CONTAINER_STOPPED_EVENT, id, id)
 }
 
@@ -41,7 +41,7 @@ export const removeSandbox = async (cri: Cri, text: string, signal?: AbortSignal
       const sandbox = cri.sandboxes.get(id)
       if (sandbox === undefined) return
       await stop(cri, sandbox)
-      cri.sandboxes.change(id, { phase: 'removing' })
+      cri.sandboxes.note(id, { phase: 'removing' })
       await removeContainersOf(cri, id)
       await cri.sandboxes.remove(id)
       cri.events.emit(ContainerEventType.CONTAINER_DELETED_EVENT, id, id)

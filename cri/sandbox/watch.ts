@@ -16,7 +16,7 @@ const watched = new Map<string, Promise<void>>()
 const noteEnd = (cri: Cri, id: string): void => {
   const sandbox = cri.sandboxes.get(id)
   if (sandbox?.phase !== 'ready') return
-  cri.sandboxes.change(id, { phase: 'stopped' })
+  cri.sandboxes.note(id, { phase: 'stopped' })
   cri.log.warn('the holder of a pod sandbox has ended', { sandbox: id })
   cri.events.emit(ContainerEventType.CONTAINER_STOPPED_EVENT, id, id)
 }

@@ -22,7 +22,7 @@ const PATIENCE = 10_000
 /** Its namespaces, and what it has of the network, are given back: by a stop that was broken off, or after a restart of the machine. */
 const complete = async (cri: Cri, id: string): Promise<void> => {
   await releaseSandbox(cri, cri.sandboxes.find(id))
-  cri.sandboxes.change(id, { init: undefined, netns: undefined, addresses: [] })
+  cri.sandboxes.note(id, { init: undefined, netns: undefined, addresses: [] })
 }
 
 const recoverSandbox = async (cri: Cri, networks: CniNetworks, sandbox: Sandbox): Promise<void> => {
@@ -35,7 +35,7 @@ const recoverSandbox = async (cri: Cri, networks: CniNetworks, sandbox: Sandbox)
   await cri.sandboxes.locked(id, async () => {
     if (boot !== bootId()) {
       // namespaces, mounts and cgroups went with the machine; addresses at the network's plugins did not
-      cri.sandboxes.change(id, { phase: 'stopped', boot: bootId(), init: undefined })
+      cri.sandboxes.note(id, { phase: 'stopped', boot: bootId(), init: undefined })
       await complete(cri, id)
     } else if (phase === 'ready') await watchAgain(cri, cri.sandboxes.find(id))
     else if (init !== undefined || netns !== undefined) await complete(cri, id)

@@ -151,19 +151,40 @@ export class Records<T extends { readonly id: string }> implements Table<T> {
 
   put(record: T, { durable = false }: { readonly durable?: boolean } = {}): void {
     const folder = this.folder(record.id)
-    if (!this.#records.has(record.id)) mkdirSync(folder, { recursive: true, mode: 0o700 })
-    writeWhole(folder, this.#options.codec.name, `${JSON.stringify(this.#options.codec.toDocument(record))}\n`, durable)
+    const isNew = !this.#records.has(record.id)
+    if (isNew) mkdirSync(folder, { recursive: true, mode: 0o700 })
+    try {
+      writeWhole(folder, this.#options.codec.name, `${JSON.stringify(this.#options.codec.toDocument(record))}\n`, durable)
+    } catch (error) {
+      if (isNew) rmSync(folder, { recursive: true, force: true })
+      throw error
+    }
     this.#records.set(record.id, record)
   }
 
   change(id: string, fields: { readonly [K in keyof T]?: T[K] | undefined }): T {
+    const changed = this.#changed(id, fields)
+    this.put(changed)
+    return changed
+  }
+
+  note(id: string, fields: { readonly [K in keyof T]?: T[K] | undefined }): T {
+    const changed = this.#changed(id, fields)
+    try {
+      this.put(changed)
+    } catch (error) {
+      if (!isErrno(error, 'ENOSPC', 'EDQUOT', 'EROFS', 'EIO')) throw error
+      this.#records.set(id, changed)
+    }
+    return changed
+  }
+
+  #changed(id: string, fields: { readonly [K in keyof T]?: T[K] | undefined }): T {
     const record = this.#records.get(id)
     if (record === undefined) throw new WherryError('not-found', `there is no ${this.#options.noun} ${id}`)
     const all: Record<string, unknown> = { ...record, ...fields }
     for (const [name, value] of Object.entries(all)) if (value === undefined) delete all[name]
-    const changed = all as unknown as T
-    this.put(changed)
-    return changed
+    return all as unknown as T
   }
 
   async flush(id: string): Promise<void> {

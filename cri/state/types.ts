@@ -92,6 +92,11 @@ export interface Table<T extends { readonly id: string }> {
   put(record: T, options?: { readonly durable?: boolean }): void
   /** As put of what it is now with these fields otherwise; undefined values take a field away. Throws `not-found`. */
   change(id: string, fields: { readonly [K in keyof T]?: T[K] | undefined }): T
+  /**
+   * As change, of what the next server would find out by itself: that something has ended, or is to. Where the disk cannot take it now it
+   * counts all the same, since what is stopped and removed is what makes room.
+   */
+  note(id: string, fields: { readonly [K in keyof T]?: T[K] | undefined }): T
   /** Resolves when its record would outlive a power cut, without keeping others waiting. */
   flush(id: string): Promise<void>
   /** Deletes record and folder. Idempotent. */

@@ -1,6 +1,6 @@
 /** Records of sandboxes and containers: what is on disk is what counts in memory, turns are taken, names are taken once. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
@@ -8,6 +8,8 @@ import { create } from '@bufbuild/protobuf'
 import { ContainerConfigSchema, ContainerMetadataSchema, PodSandboxConfigSchema } from '../../../../cri/api/api_pb.js'
 import { claimContainerName, claimSandboxName } from '../../../../cri/state/names.ts'
 import { openState, type State } from '../../../../cri/state/open.ts'
+import { syscall } from '../../../../runtime/sys/syscall.ts'
+import { requires } from '../../../support/requires.ts'
 import type { Container, Sandbox } from '../../../../cri/state/types.ts'
 
 let folder: string
@@ -68,6 +70,34 @@ describe('a table', () => {
     assert.equal('netns' in changed, false)
     assert.deepEqual(open().sandboxes.get('aa'), changed)
     assert.throws(() => sandboxes.change('bb', { phase: 'stopped' }), { kind: 'not-found', message: 'there is no pod sandbox bb' })
+  })
+
+  test('counts what has ended also where the disk is full, and nothing else', { skip: requires('root') }, () => {
+    const { sandboxes } = open()
+    sandboxes.put(sandbox('aa'))
+    const path = `${sandboxes.folder('aa')}/.sandbox.json`
+    symlinkSync('/dev/full', path)
+    // the link is not followed: something else is wrong, and told
+    assert.throws(() => sandboxes.note('aa', { phase: 'stopped' }), { code: 'ELOOP' })
+    rmSync(path)
+    const small = `${folder}/small`
+    mkdirSync(small)
+    syscall('mount', ['small', small, 'tmpfs', 0, 'size=16k,nr_inodes=20'])
+    try {
+      const full = openState({ root: small, runRoot: small }).sandboxes
+      full.put(sandbox('bb'))
+      writeFileSync(`${small}/filler`, Buffer.alloc(4096))
+      assert.throws(() => writeFileSync(`${small}/more`, Buffer.alloc(16_384)), { code: 'ENOSPC' })
+      assert.throws(() => full.change('bb', { phase: 'removing' }), { code: 'ENOSPC' })
+      assert.equal(full.get('bb')?.phase, 'ready')
+      assert.equal(full.note('bb', { phase: 'stopped' }).phase, 'stopped')
+      assert.equal(full.get('bb')?.phase, 'stopped')
+      assert.throws(() => full.put(sandbox('cc', 1)), { code: 'ENOSPC' })
+      assert.equal(full.get('cc'), undefined)
+      assert.equal(existsSync(full.folder('cc')), false)
+    } finally {
+      syscall('umount2', [small, 0])
+    }
   })
 
   test('finds by a unique beginning, and names the candidates of another', () => {
