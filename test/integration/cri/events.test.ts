@@ -5,6 +5,7 @@ import { type ContainerEventResponse, ContainerEventType, ContainerState, PodSan
 import { CODE } from '../../../cri/server/codes.ts'
 import type { CallError, CriClient } from '../../support/cri/client.ts'
 import { containerConfig, podConfig, runPod, startContainer } from '../../support/cri/configs.ts'
+import { endServer } from '../../support/cri/pod.ts'
 import { TestServer } from '../../support/cri/server.ts'
 import { requires } from '../../support/requires.ts'
 
@@ -29,7 +30,7 @@ const collect = (client: CriClient, last: (event: ContainerEventResponse) => boo
 
 test('the life of a pod and its container', { skip }, async (t) => {
   const server = await TestServer.open()
-  t.after(() => server.close())
+  t.after(() => endServer(server))
   const { client } = server
   let podId = ''
   const told = collect(client, (event) => event.containerEventType === CONTAINER_DELETED_EVENT && event.containerId === podId)
@@ -73,7 +74,7 @@ test('the life of a pod and its container', { skip }, async (t) => {
 
 test('nothing is left out while pods come and go', { skip }, async (t) => {
   const server = await TestServer.open()
-  t.after(() => server.close())
+  t.after(() => endServer(server))
   const { client } = server
   const [pods, each] = [8, 3]
   let deleted = 0
@@ -105,7 +106,7 @@ test('nothing is left out while pods come and go', { skip }, async (t) => {
 
 test('the end of the server ends the stream', { skip }, async (t) => {
   const server = await TestServer.open()
-  t.after(() => server.close())
+  t.after(() => endServer(server))
   const client = server.connect()
   t.after(() => client.close())
   const stream = client.getContainerEvents()[Symbol.asyncIterator]()

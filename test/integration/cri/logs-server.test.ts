@@ -8,6 +8,7 @@ import { CODE } from '../../../cri/server/codes.ts'
 import { failsWith } from '../../support/cri/client.ts'
 import { containerConfig, podConfig, runPod, startContainer } from '../../support/cri/configs.ts'
 import { parseLog, readLog, shown } from '../../support/cri/logs.ts'
+import { endServer } from '../../support/cri/pod.ts'
 import { TestServer } from '../../support/cri/server.ts'
 import { eventually } from '../../support/eventually.ts'
 import { requires } from '../../support/requires.ts'
@@ -16,7 +17,7 @@ const skip = requires('root', 'busybox')
 
 test('a container’s log is whole once it has exited', { skip }, async (t) => {
   const server = await TestServer.open()
-  t.after(() => server.close())
+  t.after(() => endServer(server))
   const { client } = server
   const pod = podConfig(server, 'logs')
   const podId = await runPod(client, pod)
@@ -41,7 +42,7 @@ test('a container’s log is whole once it has exited', { skip }, async (t) => {
 
 test('a log on a terminal', { skip }, async (t) => {
   const server = await TestServer.open()
-  t.after(() => server.close())
+  t.after(() => endServer(server))
   const { client } = server
   const pod = podConfig(server, 'tty')
   const podId = await runPod(client, pod)
@@ -56,7 +57,7 @@ test('a log on a terminal', { skip }, async (t) => {
 
 test('under load, renamed again and again while the server is killed again and again, the log is what was written', { skip }, async (t) => {
   const server = await TestServer.open({ child: true })
-  t.after(() => server.close())
+  t.after(() => endServer(server))
   const pod = podConfig(server, 'load')
   const podId = await runPod(server.client, pod)
   const script = `i=0; while [ ! -e /logs/stop ]; do seq $i $((i + 999)); i=$((i + 1000)); done; echo end`
