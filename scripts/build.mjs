@@ -34,8 +34,8 @@ const DOORS = {
     sources: 'cli/wherry',
     keepers: true,
     verbs: ['cri', 'exec', 'images', 'ps', 'pull', 'run'],
-    flags: { cri: 'server', images: 'usual', pull: 'usual' },
     valued: ['root', 'run-root', 'log-level', 'log-format', 'config'],
+    flags: { cri: 'server', images: 'usual', pull: 'usual' },
     workers: { 'layer-worker': 'image/layer/worker.ts' },
   },
 }

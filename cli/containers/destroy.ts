@@ -5,6 +5,7 @@ import type { ContainerConfig } from './config.ts'
 import { emit } from './events.ts'
 import { type Home, leaseOwner, placesOf } from './home.ts'
 import { dropReservation, releaseName } from './names.ts'
+import { collectReleased, releasedWith } from './released.ts'
 import { readRun } from './run-record.ts'
 import { readState, writeState } from './store.ts'
 import { teardown } from './teardown.ts'
@@ -34,6 +35,8 @@ export const destroy = async (home: Home, id: string, { config, volumes, apart =
   // without it the container is no more; what follows is rubbish that anybody may take away
   rmSync(stateFile, { force: true })
   if (config !== undefined && state !== undefined) emit(home, 'destroy', config)
+  const released = releasedWith(home, id)
   if (statSync(folder, { throwIfNoEntry: false }) !== undefined) await removeTree(folder)
   rmSync(run, { recursive: true, force: true })
+  if (released !== undefined) await collectReleased(home, released)
 }

@@ -103,6 +103,14 @@ export interface ReadOptions {
   readonly signal: AbortSignal
 }
 
+/** The exit status of the last run of a container that may be gone already; undefined where the journal does not have it. */
+export const recordedExit = async (root: string, id: string): Promise<number | undefined> => {
+  let status: number | undefined
+  for await (const event of readEvents(root, { past: true, follow: false, signal: new AbortController().signal }))
+    if (event.id === id && event.action === 'die' && event.type === 'container') status = Number(event.attributes['exitCode'])
+  return status
+}
+
 /** Events in the order in which they were written down. */
 export async function* readEvents(root: string, { past, follow, signal }: ReadOptions): AsyncGenerator<Event, void, undefined> {
   const watch = follow ? new FolderWatch(journalFolder(root)) : undefined

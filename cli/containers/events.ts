@@ -15,6 +15,7 @@ import { timeNow } from './times.ts'
 /** docker’s words; those with a colon say more behind it: `health_status: healthy`, `exec_start: sh -c true`. */
 export type ContainerAction =
   | 'attach'
+  | 'commit'
   | 'create'
   | 'destroy'
   | 'detach'
@@ -22,6 +23,7 @@ export type ContainerAction =
   | 'exec_detach'
   | 'exec_die'
   | `exec_start: ${string}`
+  | 'export'
   | `health_status: ${string}`
   | 'kill'
   | 'oom'

@@ -2,6 +2,7 @@
 import { watch } from 'node:fs'
 import { waitExit } from '../../runtime/keeper/wait.ts'
 import { isErrno } from '../../runtime/sys/error.ts'
+import { recordedExit } from './events-read.ts'
 import { type Home, keeperFolders, placesOf } from './home.ts'
 import { readContainer } from './store.ts'
 import { isUp, statusOf } from './status.ts'
@@ -45,7 +46,7 @@ export const waitFor = async (home: Home, text: string, condition: Condition, si
   }
   const exits = async (): Promise<void> => {
     const outcome = await waitExit(keeperFolders(home, id), signal)
-    status = outcome?.exitCode ?? readContainer(home, id)?.state.exitCode ?? status
+    status = outcome?.exitCode ?? readContainer(home, id)?.state.exitCode ?? (await recordedExit(home.root, id)) ?? status
   }
   const { folder } = placesOf(home, id)
   if (condition === 'next-exit') {

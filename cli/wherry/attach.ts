@@ -1,6 +1,7 @@
 import { WherryError } from '../../runtime/errors.ts'
 import { readOutcome } from '../../runtime/keeper/wait.ts'
 import { emit } from '../containers/events.ts'
+import { recordedExit } from '../containers/events-read.ts'
 import { keeperFolders } from '../containers/home.ts'
 import { requireUp } from '../containers/signal.ts'
 import { readState } from '../containers/store.ts'
@@ -55,7 +56,7 @@ container's has the size of the one that changed last. One leaves it by the deta
         return DETACHED
       }
       // at once: whoever cleans up behind it may start it again, or remove it
-      exitCode = readOutcome(keeperFolders(home, id))?.exitCode ?? readState(home, id)?.exitCode
+      exitCode = readOutcome(keeperFolders(home, id))?.exitCode ?? readState(home, id)?.exitCode ?? (await recordedExit(home.root, id))
     } finally {
       await attendance.close()
     }

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { shown } from '../../image/layer/bytes.ts'
 import { parseReference } from '../../image/reference.ts'
 import { commitSource } from '../containers/changes/commit.ts'
+import { emit } from '../containers/events.ts'
 import { tidy } from '../containers/tidy.ts'
 import { openProgress } from '../support/progress/progress.ts'
 import { complain, print } from '../support/output.ts'
@@ -38,7 +39,8 @@ The instructions of --change are CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABE
     const home = await openHome(context)
     const store = await changeStore(context)
     const { signal } = context
-    const source = await commitSource(home, store, await tidy(home, text), {
+    const container = await tidy(home, text)
+    const source = await commitSource(home, store, container, {
       ...(flags.author === undefined ? {} : { author: flags.author }),
       ...(flags.message === undefined ? {} : { message: flags.message }),
       changes: flags.change ?? [],
@@ -50,6 +52,7 @@ The instructions of --change are CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABE
     try {
       const image = await bring(source, store, { limits, progress, signal, ...(reference === undefined ? {} : { reference }) })
       progress.end()
+      emit(home, 'commit', container.config, { imageID: image.id, ...(flags.message === undefined ? {} : { comment: flags.message }) })
       if (flags.iidfile !== undefined) writeFileSync(flags.iidfile, image.id)
       print(`${image.id}\n`)
       return 0

@@ -2,6 +2,7 @@ import { isatty } from 'node:tty'
 import { openOutput } from '../../image/archive/output.ts'
 import { shown } from '../../image/layer/bytes.ts'
 import { exportContainer } from '../containers/changes/export.ts'
+import { emit } from '../containers/events.ts'
 import { tidy } from '../containers/tidy.ts'
 import { complain } from '../support/output.ts'
 import { UsageError } from '../support/parse.ts'
@@ -33,6 +34,7 @@ a file, which appears when it is whole. What lies in volumes is left out. image 
         signal: context.signal,
         onSkip: (path, why) => complain(`${context.name}: warning: ${shown(path)} ${why}: left out\n`),
       })
+      emit(home, 'export', config)
       return 0
     } finally {
       output.close()

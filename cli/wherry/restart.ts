@@ -3,7 +3,7 @@ import { forEach } from '../support/each.ts'
 import { print } from '../support/output.ts'
 import { openHome } from './containers.ts'
 import { defineCommand } from './context.ts'
-import { signalOf, STOP_FLAGS } from './stop-flags.ts'
+import { STOP_FLAGS, stopOptions } from './stop-flags.ts'
 
 export const command = defineCommand({
   name: 'restart',
@@ -16,8 +16,7 @@ export const command = defineCommand({
   flags: STOP_FLAGS,
   async run({ flags, args, context }) {
     const home = await openHome(context, args)
-    const { time, signal } = flags
-    const options = { ...(time === undefined ? {} : { timeout: time }), ...(signal === undefined ? {} : { signal: signalOf(signal) }) }
+    const options = stopOptions(flags)
     return forEach(context.name, args, async (text) => {
       await restartContainer(home, text, options)
       print(`${text}\n`)

@@ -1,5 +1,6 @@
 import type { Removed } from '../../image/store/store.ts'
 import { WherryError } from '../../runtime/errors.ts'
+import { rememberReleased } from '../containers/released.ts'
 import { forEach } from '../support/each.ts'
 import { print } from '../support/output.ts'
 import { defineCommand } from './context.ts'
@@ -30,6 +31,7 @@ An image that containers use is removed only with --force, and its data stay unt
       try {
         const removed = await store.images.remove(text, { force })
         print(removedLines(removed))
+        if (force) rememberReleased(context, store, removed.released)
         if (!flags['no-prune']) await store.collect({ released: removed.released })
       } catch (error) {
         if (!force || !(error instanceof WherryError) || error.kind !== 'not-found') throw error

@@ -3,7 +3,7 @@ import { forEach } from '../support/each.ts'
 import { print } from '../support/output.ts'
 import { openHome } from './containers.ts'
 import { defineCommand } from './context.ts'
-import { signalOf, STOP_FLAGS } from './stop-flags.ts'
+import { STOP_FLAGS, stopOptions } from './stop-flags.ts'
 
 export const command = defineCommand({
   name: 'stop',
@@ -17,8 +17,7 @@ policy leaves it alone afterwards. One that does not run is no error.`,
   flags: STOP_FLAGS,
   async run({ flags, args, context }) {
     const home = await openHome(context, args)
-    const { time, signal } = flags
-    const options = { ...(time === undefined ? {} : { timeout: time }), ...(signal === undefined ? {} : { signal: signalOf(signal) }) }
+    const options = stopOptions(flags)
     return forEach(context.name, args, async (text) => {
       await stop(home, text, options)
       print(`${text}\n`)

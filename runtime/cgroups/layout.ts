@@ -39,6 +39,8 @@ const V1_HIERARCHIES = [
 ]
 
 interface Mount {
+  readonly id: string
+  readonly parent: string
   readonly root: string
   readonly mountPoint: string
   readonly type: string
@@ -52,16 +54,51 @@ const STANDARD = '/sys/fs/cgroup'
 const decode = (field: string): string =>
   field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 
-const parseMounts = (mountinfo: string): readonly Mount[] =>
-  mountinfo.split('\n').flatMap((line) => {
-    const separator = line.indexOf(' - ')
-    // There may be thousands of other mounts.
-    if (!line.startsWith(' - cgroup', separator) && !line.includes(` ${STANDARD} `)) return []
-    const [, , , root, mountPoint] = line.split(' ')
-    const [type, , options] = line.slice(separator + 3).split(' ')
-    if (root === undefined || mountPoint === undefined || type === undefined) return []
-    return [{ root: decode(root), mountPoint: decode(mountPoint), type, options: (options ?? '').split(',') }]
+const parseMount = (line: string): Mount[] => {
+  const separator = line.indexOf(' - ')
+  const [id, parent, , root, mountPoint] = line.split(' ')
+  const [type, , options] = line.slice(separator + 3).split(' ')
+  if (id === undefined || parent === undefined || root === undefined || mountPoint === undefined || type === undefined) return []
+  return [{ id, parent, root: decode(root), mountPoint: decode(mountPoint), type, options: (options ?? '').split(',') }]
+}
+
+/** Whether `path` is `folder` or below it. */
+const isWithin = (path: string, folder: string): boolean => folder === '/' || path === folder || path.startsWith(`${folder}/`)
+
+/**
+ * Whether nothing was mounted over it: on its root, or, beside it, on a folder that leads to it (what was there before it would be its
+ * parent). What its parent lies under lies over it too.
+ * @param upon a mount on it that does not count
+ */
+const isSeen = ({ id, parent, mountPoint }: Mount, mounts: readonly Mount[], upon?: Mount): boolean => {
+  const covered = mounts.some(
+    (other) =>
+      (other.parent === id && other.mountPoint === mountPoint && other !== upon) ||
+      (other.parent === parent && other.id !== id && other.mountPoint !== mountPoint && isWithin(mountPoint, other.mountPoint)),
+  )
+  if (covered) return false
+  const below = mounts.find((other) => other.id === parent && other.id !== id)
+  return (
+    below === undefined ||
+    isSeen(
+      below,
+      mounts,
+      mounts.find((other) => other.id === id),
+    )
+  )
+}
+
+/** Mounts of cgroups that are seen, and what is seen at the place where they usually are. */
+const parseMounts = (mountinfo: string): readonly Mount[] => {
+  const lines = mountinfo.split('\n')
+  const own = lines.filter((line) => line.includes(' - cgroup') || line.includes(` ${STANDARD} `)).flatMap(parseMount)
+  // There may be thousands of other mounts: only those that can lie over these count.
+  const ways = lines.flatMap((line) => {
+    const mountPoint = line.split(' ', 5)[4]
+    return mountPoint !== undefined && own.some((mount) => isWithin(mount.mountPoint, decode(mountPoint))) ? parseMount(line) : []
   })
+  return own.filter((mount) => isSeen(mount, ways))
+}
 
 /** /proc/PID/cgroup: path in each hierarchy, by controller. */
 export const parseProcCgroup = (text: string): ReadonlyMap<string, string> => {

@@ -150,3 +150,9 @@ test('what cannot be is refused', { skip }, async () => {
   await w.ok('export', '-o', w.path('bare.tar'), 'bare')
   assert.equal(describeTree(unpacked(w.path('bare.tar'), 'of-bare')), describeTree(w.path('exported')))
 })
+
+test('commits and exports are events', { skip }, async () => {
+  const events = w.eventsOf('made')
+  assert.match(events, /"action":"commit"/)
+  assert.match(events, /"action":"export"/)
+})

@@ -44,7 +44,7 @@ describe('containers', { skip: requires('root', 'busybox') }, () => {
     await wherry.startShell('deaf', 'trap "" TERM INT; while :; do sleep 0.05; done')
     await wherry.startShell('int', 'trap "exit 6" INT; while :; do sleep 0.05; done', ['--stop-signal', 'SIGINT'])
     assert.equal(await wherry.ok('stop', 'polite', 'int'), 'polite\nint\n')
-    await wherry.ok('stop', '--time', '0', 'deaf')
+    await wherry.ok('stop', '--timeout', '0', 'deaf')
     assert.deepEqual([await state('polite'), await state('int'), await state('deaf')], ['exited 5', 'exited 6', 'exited 137'])
     assert.equal(await wherry.ok('stop', 'polite'), 'polite\n', 'one that does not run is no error')
   })

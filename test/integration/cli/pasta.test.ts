@@ -90,6 +90,10 @@ exec setpriv --reuid ${USER} --regid ${USER} --clear-groups --inh-caps=-all "$@"
       await new Promise((resolve) => setTimeout(resolve, 100))
       said = await fetch()
     }
+    const ps = await wherry(['ps', '--format', '{{.Names}} {{.Ports}}'])
+    const [name, ports] = ps.stdout.trim().split(/ (.*)/s)
+    assert.equal(ports, '0.0.0.0:8080->80/tcp, [::]:8080->80/tcp', ps.stderr)
+    assert.equal((await wherry(['port', name!])).stdout, '80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080\n')
     writeFileSync(`${rootfs}/tmp/end`, '')
     assert.match(said, /^root:x:0:/m)
     const { status, stdout, stderr } = await running

@@ -124,3 +124,21 @@ test('system check takes no layer away that is mounted, and ends leases of conta
     await own.close()
   }
 })
+
+test('an image that was removed while containers used it goes with the last of them', { skip }, async () => {
+  const own = await Containers.open()
+  try {
+    await own.start('user', ['sleep', '1000'])
+    await own.ok('create', '--name', 'idle', '--network', 'none', 'busybox', 'true')
+    const there = () => ['blobs', 'layers'].map((kind) => readdirSync(`${own.root}/${kind}/sha256`).length)
+    const before = there()
+    await own.ok('rmi', '--force', 'busybox')
+    assert.deepEqual(there(), before)
+    await own.ok('rm', '--force', 'user')
+    assert.deepEqual(there(), before, 'another container uses it')
+    await own.ok('rm', 'idle')
+    assert.deepEqual(there(), [0, 0])
+  } finally {
+    await own.close()
+  }
+})

@@ -49,6 +49,27 @@ test('only the last mount at /sys/fs/cgroup counts', () => {
   assert.equal(parseLayout(covered, '3:memory:/\n0::/\n').kind, 'hybrid')
 })
 
+test('a mount that another lies over is none', () => {
+  const own = '4:memory:/\n3:cpu,cpuacct:/\n2:name=systemd:/\n0::/\n'
+  const keys = (...more: string[]) => [
+    ...parseLayout(
+      `20 1 8:1 / / rw - ext4 /dev/sda1 rw\n23 20 0:20 / /sys rw - sysfs sysfs rw\n${V1_MOUNTS}${more.join('\n')}\n`,
+      own,
+    ).hierarchies.keys(),
+  ]
+  assert.deepEqual(keys('50 34 0:50 / /sys/fs/cgroup/memory rw - tmpfs tmpfs rw'), ['cpu', 'cpuacct', 'name=systemd'])
+  assert.deepEqual(
+    keys('50 31 0:50 / /sys/fs/cgroup/cpu,cpuacct rw - tmpfs tmpfs rw'),
+    ['memory', 'cpu', 'cpuacct', 'name=systemd'],
+    'beside it, and older',
+  )
+  // all of /sys is another: what is mounted there now counts
+  const again = ['60 23 0:60 / /sys rw - sysfs sysfs rw', '61 60 0:61 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw']
+  assert.deepEqual(keys(...again), [''])
+  // on the old one, once more on itself
+  assert.deepEqual(keys('62 34 0:31 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory'), ['memory', 'cpu', 'cpuacct', 'name=systemd'])
+})
+
 test('unified without controllers on v1 is v2, wherever it is mounted', () => {
   const layout = parseLayout(
     '32 31 0:29 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n40 1 0:33 / /mnt/c\\040g rw - cgroup2 none rw\n',

@@ -46,4 +46,8 @@ test('the loaders of dist/ know which global flags take a value, so that they fi
       .map(([name]) => name)
     assert.deepEqual(named.sort(), valued.sort())
   }
+  const launcher = readFileSync(fileURLToPath(new URL('../../../bin/wherry', import.meta.url)), 'utf8')
+  const skipped = /^ +(--.*)\) value=1/m.exec(launcher)?.[1]?.split(' | ')
+  const valued = Object.entries(wherry.GLOBALS).filter(([, { type }]) => type !== 'boolean')
+  assert.deepEqual(skipped?.sort(), valued.map(([name]) => `--${name}`).sort(), 'and so does the launcher')
 })
