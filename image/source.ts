@@ -28,6 +28,11 @@ export interface ImageSource {
    * are resumed inside; more bytes than `descriptor.size` are never yielded: that is `data-loss`.
    */
   blob(descriptor: Descriptor, options?: BlobOptions): AsyncIterable<Uint8Array>
+  /**
+   * Bytes that `blob` gave did not have the digest: where they came from is not asked for this blob again. False if nobody else is left
+   * to ask; sources that have the bytes from one place only have no such method.
+   */
+  distrust?(digest: Digest): boolean
   close(): Promise<void>
 }
 

@@ -66,9 +66,19 @@ const fetchConfig = async (
   descriptor: Descriptor,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> => {
-  const { digest, size } = descriptor
-  const there = stored(blobs, digest)
+  const there = stored(blobs, descriptor.digest)
   if (there !== undefined) return there
+  for (;;)
+    try {
+      return await readConfig(source, descriptor, signal)
+    } catch (error) {
+      const wrong = error instanceof WherryError && error.kind === 'data-loss'
+      if (!wrong || source.distrust?.(descriptor.digest) !== true) throw error
+    }
+}
+
+const readConfig = async (source: ImageSource, descriptor: Descriptor, signal: AbortSignal | undefined): Promise<Uint8Array> => {
+  const { digest, size } = descriptor
   const pieces: Uint8Array[] = []
   let length = 0
   for await (const piece of source.blob(descriptor, signal === undefined ? {} : { signal })) {

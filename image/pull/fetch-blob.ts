@@ -36,18 +36,22 @@ export const fetchBlob = async (source: ImageSource, store: Store, descriptor: D
   const lease = await store.lease()
   try {
     await lease.add(descriptor.digest)
-    let ingest = await store.blobs.ingest(descriptor, waiting)
-    if (ingest !== undefined && ingest.offset > 0) {
-      ingest.discard()
-      ingest = await store.blobs.ingest(descriptor, waiting)
-    }
-    if (ingest === undefined) return
-    try {
-      await receive(source, ingest, signal)
-      await ingest.commit()
-    } catch (error) {
-      ingest.discard()
-      throw error
+    for (;;) {
+      let ingest = await store.blobs.ingest(descriptor, waiting)
+      if (ingest !== undefined && ingest.offset > 0) {
+        ingest.discard()
+        ingest = await store.blobs.ingest(descriptor, waiting)
+      }
+      if (ingest === undefined) return
+      try {
+        await receive(source, ingest, signal)
+        await ingest.commit()
+        return
+      } catch (error) {
+        ingest.discard()
+        const wrong = error instanceof WherryError && error.kind === 'data-loss'
+        if (!wrong || source.distrust?.(descriptor.digest) !== true) throw error
+      }
     }
   } finally {
     await lease.end()

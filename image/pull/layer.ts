@@ -73,9 +73,11 @@ const claim = async ({ store, descriptor, identity, progress, signal }: LayerWor
   }
 }
 
+const isWrong = (error: unknown): boolean => error instanceof WherryError && error.kind === 'data-loss'
+
 /** Its blob and its folder as they are in the store when all is done. */
 export const bringLayer = async (work: LayerWork): Promise<{ readonly layer: Layer; readonly fetched: boolean }> => {
-  const { store, identity, descriptor, progress } = work
+  const { store, source, identity, descriptor, progress } = work
   let again = false
   let fetched = false
   for (;;) {
@@ -94,9 +96,12 @@ export const bringLayer = async (work: LayerWork): Promise<{ readonly layer: Lay
       progress.set('done', descriptor.size)
       return { layer, fetched }
     } catch (error) {
-      // what was on the disk before may be what a power cut has left
-      if (!(error instanceof Stale) || again) throw error instanceof Stale ? error.cause : error
-      again = true
+      const cause = error instanceof Stale ? error.cause : error
+      // what was on the disk before may be what a power cut has left; else it is who sent it
+      const others =
+        blob !== undefined && isWrong(cause) && !(error instanceof Stale && !again) && source.distrust?.(descriptor.digest) === true
+      if (!others && (!(error instanceof Stale) || again)) throw cause
+      again ||= error instanceof Stale
       progress.reset()
     }
   }
@@ -125,7 +130,7 @@ const bring = async (work: LayerWork, claimed: Claim): Promise<Layer | undefined
 
 /** What is wrong is taken away, what may yet become right is kept. */
 const giveUp = async ({ store, descriptor, signal }: LayerWork, { blob, folder }: Claim, error: unknown): Promise<never> => {
-  const broken = error instanceof WherryError && error.kind === 'data-loss'
+  const broken = isWrong(error)
   // a verified archive that breaks the rules is of no use either
   const useless = broken || (error instanceof WherryError && error.kind === 'invalid-argument')
   let stale = broken && blob !== undefined && blob.offset > 0

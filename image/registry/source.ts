@@ -46,6 +46,9 @@ class Source implements RegistrySource {
   readonly #clients: readonly Client[]
   /** That which answered last. */
   #preferred: Client | undefined
+  /** By digest: who has given bytes of the blob since they were last found to be wrong, and who gave such. */
+  readonly #given = new Map<Digest, Set<Client>>()
+  readonly #wrong = new Map<Digest, Set<Client>>()
 
   constructor(reference: Reference, options: RegistryOptions) {
     if (options.endpoints.length === 0)
@@ -106,12 +109,23 @@ class Source implements RegistrySource {
       if (offset < descriptor.size) yield descriptor.data.subarray(offset)
       return
     }
-    const clients = this.#candidates(true)
+    const clients = this.#trusted(descriptor.digest)
+    const given = this.#given.get(descriptor.digest) ?? new Set<Client>()
+    this.#given.set(descriptor.digest, given)
     const failures: Failure[] = []
     for (const [at, client] of clients.entries()) {
       checkSignal(signal, this.name)
       try {
-        yield* readBlob(client, descriptor, position, this.#patience(client, at === clients.length - 1, signal), signal)
+        for await (const bytes of readBlob(
+          client,
+          descriptor,
+          position,
+          this.#patience(client, at === clients.length - 1, signal),
+          signal,
+        )) {
+          given.add(client)
+          yield bytes
+        }
         return
       } catch (error) {
         if (!passes(error)) throw error
@@ -119,6 +133,23 @@ class Source implements RegistrySource {
       }
     }
     throw together(failures)
+  }
+
+  /** Those that have not given wrong bytes of it; all if nobody else is left. */
+  #trusted(digest: Digest): readonly Client[] {
+    const wrong = this.#wrong.get(digest)
+    const trusted = this.#candidates(true).filter((client) => wrong?.has(client) !== true)
+    return trusted.length > 0 ? trusted : this.#candidates(true)
+  }
+
+  distrust(digest: Digest): boolean {
+    const wrong = this.#wrong.get(digest) ?? new Set<Client>()
+    const given = this.#given.get(digest)
+    if (given === undefined || given.size === 0) return false
+    for (const client of given) wrong.add(client)
+    this.#wrong.set(digest, wrong)
+    this.#given.delete(digest)
+    return this.#clients.some((client) => !wrong.has(client))
   }
 
   async close(): Promise<void> {
