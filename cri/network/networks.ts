@@ -1,6 +1,6 @@
 /** The pods' networks. What is attached is written down below <root>/cri/cni, so that it is given back whatever happens in between. */
 import { attachCni, checkCni, collectCni, detachCni, type CniRequest } from '../../runtime/network/cni/attach.ts'
-import { cniAttachments, writeCniAttachment } from '../../runtime/network/cni/cache.ts'
+import { cniAttachments, cniContainers, removeCniBeginnings, writeCniAttachment } from '../../runtime/network/cni/cache.ts'
 import { InvalidField, WherryError } from '../../runtime/errors.ts'
 import { Protocol, type PodSandboxConfig } from '../api/api_pb.js'
 import type { CriConfig } from '../config.ts'
@@ -187,10 +187,11 @@ export class CniNetworks implements Networks {
    * (CHECK). @param isLive whether a sandbox with this id has its network, or is about to
    */
   async recover(isLive: (id: string) => boolean): Promise<void> {
-    const gone = new Set(cniAttachments(this.#run).flatMap(({ container }) => (isLive(container) ? [] : [container])))
     await Promise.all(
-      [...gone].map(async (container) => {
-        if (!(await this.#remove(container))) this.#later(container, 0)
+      cniContainers(this.#run).map(async (container) => {
+        if (isLive(container)) return
+        if (await this.#remove(container)) removeCniBeginnings(this.#run, container)
+        else this.#later(container, 0)
       }),
     )
     // pods that are being made already are not known to be there: then it is for the next server

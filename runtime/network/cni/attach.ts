@@ -224,9 +224,10 @@ export const detachCni = async (run: string, attachment: CniAttachment): Promise
     }
   }
   if (failed !== undefined) throw failed.error
+  // another of its networks may have it; and what is not written down any more nobody would take away
+  const others = cniAttachments(run, attachment.container).filter(({ network }) => network !== attachment.network)
+  if (!others.some((other) => other.netns === attachment.netns)) unpinNamespace(attachment.netns)
   removeCniAttachment(run, attachment)
-  // another of its networks may have it
-  if (!cniAttachments(run, attachment.container).some(({ netns }) => netns === attachment.netns)) unpinNamespace(attachment.netns)
 }
 
 /** Whether it is as ADD has left it. Throws CniError naming what is not. */

@@ -68,6 +68,14 @@ const read = (path: string): CniAttachment | undefined => {
   return value
 }
 
+/** Ids of all that something is written down of, if only the beginning of it. */
+export const cniContainers = (run: string): string[] => names(`${run}/cni`)
+
+/** Of a container without attachments: what was about to be written down before anything was made. */
+export const removeCniBeginnings = (run: string, container: string): void => {
+  if (cniAttachments(run, container).length === 0) rmSync(folderOf(run, container), { recursive: true, force: true })
+}
+
 /** Of all containers, or of one. */
 export const cniAttachments = (run: string, container?: string): CniAttachment[] =>
   (container === undefined ? names(`${run}/cni`) : [container]).flatMap((id) => {
@@ -85,7 +93,8 @@ export const writeCniAttachment = (run: string, attachment: CniAttachment): void
 
 export const removeCniAttachment = (run: string, { container, network }: Pick<CniAttachment, 'container' | 'network'>): void => {
   const folder = folderOf(run, container)
-  rmSync(`${folder}/${network}`, { force: true })
+  // the temporary one too: who wrote it may have been killed
+  for (const name of [network, `.${network}`]) rmSync(`${folder}/${name}`, { force: true })
   try {
     rmdirSync(folder)
   } catch (error) {

@@ -153,6 +153,10 @@ describe('a server that is killed', { skip: requires('root') }, () => {
     await eventually('it ends', () => !existsSync(`/proc/${init.pid}`))
     writeFileSync(`${folder}/sandbox.json`, '')
     mkdirSync(other)
+    // written down to no end before anything was made
+    const beginning = `${server.config.root}/cri/cni/${'1'.repeat(64)}`
+    mkdirSync(beginning)
+    writeFileSync(`${beginning}/.spied`, '{')
     await server.begin()
     assert.deepEqual(await states(), [])
     await nothingLeft()
