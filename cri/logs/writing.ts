@@ -19,6 +19,8 @@ export interface WritingOptions {
 }
 
 const NEWLINE = 0x0a
+/** Milliseconds: the place of a container that writes little and often is not written each time. Nothing depends on it but how much is compared. */
+const OFTEN = 1000
 
 export class Writing {
   readonly #options: WritingOptions
@@ -33,6 +35,7 @@ export class Writing {
   #left: { at: number; readonly end: number } | undefined
   /** Something has been put since the place was written. */
   #changed = false
+  #saved = Number.NEGATIVE_INFINITY
   /** The file is not the one at the path any more: it gets what it has already, and no more. */
   #renamed = false
   /** Another file of the spool has been begun, which has not been written down. */
@@ -219,7 +222,7 @@ export class Writing {
   #rest(): void {
     this.#derivation?.rest()
     if (this.#renamed && this.#left === undefined) this.reopen()
-    if (this.#changed) this.#save()
+    if (this.#changed && performance.now() - this.#saved > OFTEN) this.#save()
     if (this.held) this.release()
   }
 
@@ -250,6 +253,7 @@ export class Writing {
       done: this.done,
     })
     this.#changed = false
+    this.#saved = performance.now()
   }
 
   #tellLoss(): void {
