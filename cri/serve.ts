@@ -36,7 +36,7 @@ export const startServer = async (config: CriConfig, log: Log, env: NodeJS.Proce
     const listener = await listen(config.socket, passed, (connection) => grpc.accept(connection))
     // it ends when the last connection has ended, which is the next step
     undo.push(() => void listener.close())
-    log.info('the server is ready', { socket: config.socket })
+    log.info('the server is ready', { socket: passed === undefined ? config.socket : 'passed by systemd' })
   } catch (error) {
     await close()
     throw error
