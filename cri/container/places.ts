@@ -3,6 +3,7 @@
  *
  *   <root>/cri/containers/<id>/upper, work     what it writes
  *   <root>/cri/containers/<id>/spool           its output, and its exit record (docs/keeper.md)
+ *   <root>/cri/containers/<id>/log-place       how much of that is in its log (cri/logs/place.ts)
  *   <runRoot>/cri/containers/<id>/keeper       its keeper's run folder
  *   <runRoot>/cri/containers/<id>/bundle, rootfs
  *   <runRoot>/cri/containers/<id>/exec/<pid>   exec'd processes that somebody waits for: the start time of each

@@ -47,6 +47,10 @@ export const logPathOf = ({ logPath, config }: Pick<Container, 'logPath' | 'conf
   return { folder: dirname(logPath), name: basename(logPath) }
 }
 
+/** Where the logs of all pods are may be a link of the administrator’s; the pod’s own folder is one that kubelet has made. */
+const openPodFolder = (folder: string): number =>
+  trySyscall('openat', AT_FDCWD, folder, O_PATH | O_CLOEXEC | O_DIRECTORY[ARCH] | O_NOFOLLOW[ARCH], 0)
+
 const openFolderBeneath = (root: number, path: string): number => {
   const how = Buffer.alloc(OPEN_HOW.size)
   how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC | O_DIRECTORY[ARCH]), OPEN_HOW.flags)
@@ -61,11 +65,13 @@ const refused = (call: string, errno: number, path: string): Error =>
 
 /** A descriptor of the folder that the file is in; folders that are not there are made, 0755. */
 const openFolder = ({ folder, name }: LogPath): number => {
-  let root = trySyscall('openat', AT_FDCWD, folder, O_PATH | O_CLOEXEC | O_DIRECTORY[ARCH], 0)
+  let root = openPodFolder(folder)
   if (root === -ERRNO.ENOENT) {
     mkdirSync(folder, { recursive: true, mode: 0o755 })
-    root = trySyscall('openat', AT_FDCWD, folder, O_PATH | O_CLOEXEC | O_DIRECTORY[ARCH], 0)
+    root = openPodFolder(folder)
   }
+  if (root === -ERRNO.ENOTDIR)
+    throw new WherryError('failed-precondition', `log ${folder}: this is no folder, or a symbolic link is in its place: remove that`)
   if (root < 0) throw refused('openat', -root, folder)
   if (dirname(name) === '.') return root
   try {

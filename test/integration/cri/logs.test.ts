@@ -395,17 +395,17 @@ test(
   'a symbolic link in the place of the log, or of its folder, is not followed',
   { skip },
   bench(async (own) => {
-    for (const kind of ['file', 'folder'] as const) {
+    for (const kind of ['file', 'folder', 'pod'] as const) {
       const folder = join(own.root, `logs-${kind}`)
       const target = join(own.root, `target-${kind}`)
-      mkdirSync(folder)
+      if (kind !== 'pod') mkdirSync(folder)
       if (kind === 'file') {
         mkdirSync(join(folder, 'c'))
         writeFileSync(target, 'precious')
         symlinkSync(target, join(folder, 'c/0.log'))
       } else {
         mkdirSync(target)
-        symlinkSync(target, join(folder, 'c'))
+        symlinkSync(target, kind === 'pod' ? folder : join(folder, 'c'))
       }
       rmSync(own.spool, { recursive: true })
       mkdirSync(own.spool)
@@ -417,7 +417,7 @@ test(
         await keeper.ended()
         keeper.acknowledge()
         await until('that is said', () => log.told.length > 0)
-        assert.match(log.told[0]!, kind === 'file' ? /a symbolic link is in its place/ : /ELOOP|symbolic link/)
+        assert.match(log.told[0]!, /a symbolic link is in its place/)
         if (kind === 'file') assert.equal(readFileSync(target, 'utf8'), 'precious')
         else assert.deepEqual(readdirSync(target), [])
         // it must not be in the way of the container’s removal
