@@ -5,9 +5,12 @@ import { ERRNO } from '../../runtime/sys/abi/errno.ts'
 import { MNT_DETACH, MS_NODEV, MS_NOEXEC, MS_NOSUID } from '../../runtime/sys/abi/mount.ts'
 import { isErrno, SyscallError } from '../../runtime/sys/error.ts'
 import { syscall, trySyscall } from '../../runtime/sys/syscall.ts'
-import type { DNSConfig, PodSandboxConfig } from '../api/api_pb.js'
+import { relabel } from '../../runtime/selinux/labels.ts'
+import type { DNSConfig } from '../api/api_pb.js'
+import type { Sandbox } from '../state/types.ts'
 import { hasNodeIpc } from './namespace-modes.ts'
 import type { SandboxPlaces } from './places.ts'
+import { mountLabelOf } from './selinux.ts'
 
 const SHM_OPTIONS = 'mode=1777,size=65536k'
 
@@ -39,17 +42,23 @@ const writeOrCopy = (path: string, text: string | undefined, nodes: string, othe
 }
 
 /** They are the pod's: kubelet mounts a hosts file of its own over ours. */
-export const makeFiles = (places: SandboxPlaces, config: PodSandboxConfig): void => {
+export const makeFiles = (places: SandboxPlaces, { id, config }: Pick<Sandbox, 'id' | 'config'>): void => {
   writeOrCopy(places.resolvConf, resolvConf(config.dnsConfig), '/etc/resolv.conf', '')
   writeFileSync(places.hostname, `${config.hostname === '' ? nodeName() : config.hostname}\n`, { mode: 0o644 })
   writeOrCopy(places.hosts, undefined, '/etc/hosts', LOCALHOST)
+  const label = mountLabelOf({ id, config })
+  if (label !== undefined) for (const path of [places.resolvConf, places.hostname, places.hosts]) relabel(path, label, 'private')
 }
 
 /** On the node's mount table: all containers of the pod bind it, those that come after a restart of the server too. */
-export const mountShm = ({ shm }: SandboxPlaces, config: PodSandboxConfig): void => {
-  if (hasNodeIpc(config)) return
+export const mountShm = ({ shm }: SandboxPlaces, sandbox: Pick<Sandbox, 'id' | 'config'>): void => {
+  if (hasNodeIpc(sandbox.config)) return
+  const label = mountLabelOf(sandbox)
+  const options = label === undefined ? SHM_OPTIONS : `${SHM_OPTIONS},context="${label}"`
   mkdirSync(shm, { mode: 0o755 })
-  syscall('mount', ['shm', shm, 'tmpfs', MS_NOSUID | MS_NODEV | MS_NOEXEC, SHM_OPTIONS], { args: ['src=shm', `dst=${shm}`, 'type=tmpfs'] })
+  syscall('mount', ['shm', shm, 'tmpfs', MS_NOSUID | MS_NODEV | MS_NOEXEC, options], {
+    args: ['src=shm', `dst=${shm}`, 'type=tmpfs', options],
+  })
 }
 
 /** Idempotent. Containers that still have it keep it. */

@@ -24,8 +24,8 @@ const make = async (cri: Cri, sandbox: Sandbox, signal: AbortSignal): Promise<vo
   const places = sandboxPlaces(cri, id)
   mkdirSync(places.run, { recursive: true, mode: 0o700 })
   if (config.logDirectory !== '') mkdirSync(config.logDirectory, { recursive: true, mode: 0o755 })
-  makeFiles(places, config)
-  mountShm(places, config)
+  makeFiles(places, sandbox)
+  mountShm(places, sandbox)
   signal.throwIfAborted()
   const flushed = hasNodeNetwork(config) ? Promise.resolve() : cri.sandboxes.flush(id)
   flushed.catch(() => {}) // told below, once there is a holder to undo
