@@ -2816,7 +2816,7 @@ export declare const ExecSyncRequestSchema: GenMessage<ExecSyncRequest>;
  */
 export declare type ExecSyncResponse = Message<"runtime.v1.ExecSyncResponse"> & {
   /**
-   * At most 16 MiB; of more the beginning.
+   * At most 16 MiB with stderr; where it is cut its end says so.
    *
    * @generated from field: bytes stdout = 1;
    */
