@@ -31,7 +31,12 @@ export const attachTo = async (cri: Reached, { containerId }: AttachTarget, stre
   const { input } = attachment
   const { promise: left, resolve: leave } = Promise.withResolvers<void>()
   const typing = async (): Promise<void> => {
-    if (stdin === undefined || input === undefined) return
+    if (stdin === undefined) return
+    if (input === undefined) {
+      // nobody takes it, and it is not to be in the way of the other streams
+      for await (const _ of stdin) return
+      return
+    }
     const whole = await pumpInput(stdin, input)
     if (gone.aborted) return
     // the end of the client's stdin is the container's if that is all it gets; else it is how clients leave

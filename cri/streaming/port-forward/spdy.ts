@@ -2,6 +2,7 @@
  * Forwarded connections over SPDY, any number of any ports: k8s.io/cri-streaming/pkg/streaming/portforward. Each is a pair of streams, one for
  * its data and one for what goes wrong, that have a request id in common.
  */
+import type { Duplex } from 'node:stream'
 import { SpdyConnection, type SpdyStream } from '../spdy/connection.ts'
 import type { Transport } from '../transport.ts'
 import type { Backend } from '../types.ts'
@@ -45,15 +46,22 @@ export const forwardOverSpdy = async (transport: Transport, { sandbox, backend, 
       data.end()
       error.end()
     }
+    let server: Duplex
     try {
-      const server = await backend.connect(sandbox, port, connection.gone)
+      server = await backend.connect(sandbox, port, connection.gone)
+    } catch (problem) {
+      void error.write(problemOf(problem, port))
+      data.reset()
+      return endBoth()
+    }
+    try {
       await pumpConnection(server, {
         inbox: data.inbox,
         data: { write: (bytes) => data.write(bytes), end: endBoth },
         gone: connection.gone,
       })
-    } catch (problem) {
-      void error.write(problemOf(problem, port))
+    } catch {
+      // the server has cut its connection, which ours is to do as well; at a word over the error stream kubectl would end all of them
       data.reset()
     }
     endBoth()

@@ -224,10 +224,12 @@ describe('streaming', { skip: requires('root', 'busybox') }, () => {
   })
 
   test('attach: a container without stdin is listened to; what it wrote is in its log too', async () => {
-    const id = await pod.start('sleep 0.3; for i in 1 2 3; do echo $i; sleep 0.1; done', { logPath: 'attached.log' })
+    const id = await pod.start('sleep 1; for i in 1 2 3; do echo $i; sleep 0.1; done', { logPath: 'attached.log' })
     const remote = await remoteCommand(await attach(id), ALL)
-    await remote.stdin!.write('nobody reads that')
+    for (let sent = 0; sent < 8 * MIB; sent += 65536) await remote.stdin!.write(Buffer.alloc(65536))
+    await remote.client.ping(1)
     assert.equal(await remote.stdout!.all(), '1\n2\n3\n')
+    assert.equal(remote.client.pongs.length, 1, 'what nobody takes is in nobody’s way')
     assert.equal(statusOf(await remote.error.all()), 'Success')
     await eventually('the log is whole', () => /stdout F 3\n$/.test(readFileSync(`${pod.config.logDirectory}/attached.log`, 'utf8')))
   })

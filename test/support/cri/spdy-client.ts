@@ -88,7 +88,7 @@ export interface Carrier {
   close(): void
 }
 
-const socketCarrier = (socket: Socket, rest: Buffer): Carrier => ({
+export const socketCarrier = (socket: Socket, rest: Buffer): Carrier => ({
   write: (bytes) =>
     new Promise((resolve, reject) => {
       socket.write(bytes, (error) => (error ? reject(error) : resolve()))

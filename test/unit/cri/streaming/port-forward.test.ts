@@ -103,6 +103,22 @@ for (const tunnelled of [false, true]) {
 }
 
 test(
+  'a connection that its server cuts is cut, with no word of an error: kubectl would end all of them',
+  withServers({ 80: echo, 81: (socket) => void socket.once('data', () => socket.resetAndDestroy()) }, async (own) => {
+    const { client } = await connectSpdy(own.portForward(), ['portforward.k8s.io'])
+    const cut = await openPair(client, 81, '0')
+    await cut.data.write('x')
+    await cut.data.over.promise
+    assert.equal(cut.data.ended, 'reset')
+    assert.equal(await cut.error.all(), '')
+    const good = await openPair(client, 80, '1')
+    await good.data.write('still')
+    await good.data.until(/still/)
+    client.close()
+  }),
+)
+
+test(
   'old clients give no request id: the data stream follows its error stream',
   withServers({ 80: echo }, async (own) => {
     const { client } = await connectSpdy(own.portForward(), ['portforward.k8s.io'])
