@@ -2,6 +2,7 @@
 import { attachCni, checkCni, collectCni, detachCni, type CniRequest } from '../../runtime/network/cni/attach.ts'
 import { cniAttachments, cniContainers, removeCniBeginnings, writeCniAttachment } from '../../runtime/network/cni/cache.ts'
 import { InvalidField, WherryError } from '../../runtime/errors.ts'
+import { sleep } from '../../runtime/sleep.ts'
 import { Protocol, type PodSandboxConfig } from '../api/api_pb.js'
 import type { CriConfig } from '../config.ts'
 import type { Log } from '../cri.ts'
@@ -18,6 +19,8 @@ const INTERFACE = 'eth0'
 /** Milliseconds before DEL is tried again: the first time, and at most. */
 const FIRST_PAUSE = 1000
 const LONGEST_PAUSE = 300_000
+/** Milliseconds between CHECKs of pods that are found: nobody waits for them. */
+const CHECK_PAUSE = 50
 /** Milliseconds that plugins which are at work have when the server leaves. */
 const LEAVING = 2000
 
@@ -63,6 +66,11 @@ export class CniNetworks implements Networks {
     this.#log = log
     this.#run = `${config.root}/cri`
     this.#configuration = new Configuration(config, log)
+  }
+
+  /** Plugins are asked now whether they are ready, so that the answer is there when it is wanted. */
+  look(): void {
+    void this.#configuration.ask()
   }
 
   status(): ReturnType<Networks['status']> {
@@ -200,6 +208,7 @@ export class CniNetworks implements Networks {
     for (const attachment of cniAttachments(this.#run)) {
       if (this.#closed) return
       if (!isLive(attachment.container) || attachment.result === undefined) continue
+      await sleep(CHECK_PAUSE)
       try {
         await checkCni(attachment)
       } catch (error) {

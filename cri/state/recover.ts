@@ -67,6 +67,7 @@ const attempt = async (cri: Cri, id: string, work: () => Promise<void>): Promise
  * one that takes its time does not for long.
  */
 export const recoverSandboxes = async (cri: Cri, networks: CniNetworks, torn: State['torn']): Promise<void> => {
+  networks.look()
   await recoverEngine(cri.engine)
   const work = Promise.all([
     ...torn.sandboxes.map((id) => attempt(cri, id, () => removeTorn(cri, id))),
