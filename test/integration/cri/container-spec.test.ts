@@ -313,7 +313,9 @@ test('a user namespace of the pod', { skip }, async () => {
 test('mounts that are passed on, in either direction', { skip }, async (t) => {
   const folder = `${server.folder}/shared`
   for (const name of ['', '/from-node', '/from-container']) mkdirSync(`${folder}${name}`)
-  const mountAt = (path: string): void => execFileSync('mount', ['-t', 'tmpfs', 'wherry-test', path])
+  const mountAt = (path: string): void => {
+    execFileSync('mount', ['-t', 'tmpfs', 'wherry-test', path])
+  }
   mountAt(folder)
   t.after(() => execFileSync('umount', ['-R', '-l', folder]))
   execFileSync('mount', ['--make-private', folder])
