@@ -24,7 +24,7 @@ export interface FollowerOptions {
   readonly id: string
   readonly folders: KeeperFolders
   readonly place: string
-  readonly path: LogPath | undefined
+  readonly path: LogPath
   readonly log: Log
   readonly turns: Turns
   /** It is known that it has ended. */
@@ -223,10 +223,9 @@ export class Follower implements Worker {
     if (this.#trouble === trouble) return
     this.#trouble = trouble
     const { id, path, log } = this.#options
-    const file = path === undefined ? undefined : `${path.folder}/${path.name}`
     log.warn('the log of the container cannot be written: its output waits, and when that is much the container', {
       container: id,
-      log: file,
+      log: `${path.folder}/${path.name}`,
       error: trouble,
     })
   }

@@ -39,8 +39,7 @@ export interface LogPath {
   readonly name: string
 }
 
-export const logPathOf = ({ logPath, config }: Pick<Container, 'logPath' | 'config'>): LogPath | undefined => {
-  if (logPath === undefined) return undefined
+export const logPathOf = (logPath: string, config: Pick<Container['config'], 'logPath'>): LogPath => {
   const name = normalize(config.logPath).replace(/^\/+/, '')
   const folder = logPath.slice(0, -name.length - 1)
   if (name !== '' && folder !== '' && logPath === `${folder}/${name}`) return { folder, name }

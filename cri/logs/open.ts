@@ -59,12 +59,12 @@ export const openLogs = ({ log, keeper, place }: LogsOptions): Logs => {
 
   return {
     follow(container) {
-      const { id, phase } = container
-      if (followers.has(id)) return
+      const { id, phase, logPath, config } = container
+      if (logPath === undefined || followers.has(id)) return
       const ended = phase === 'exited' || phase === 'removing'
       // its keeper was never started
       if (ended && !existsSync(keeper(id).spool)) return
-      const path = logPathOf(container)
+      const path = logPathOf(logPath, config)
       followers.set(id, new Follower({ id, folders: keeper(id), place: place(id), path, log, turns, ended }))
       timer ??= setInterval(() => {
         for (const follower of followers.values()) follower.look()

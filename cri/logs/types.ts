@@ -10,8 +10,8 @@ export const LOG_SPOOL: SpoolOptions = { limit: 2 * 1024 * 1024, slots: 8, consu
 /** Logs in CRI's format, from keepers' spools. */
 export interface Logs {
   /**
-   * Begins, or goes on after a restart of the server, to write `container.logPath`. The spool folder is there already. Idempotent. A container
-   * without a log has its spool emptied.
+   * Begins, or goes on after a restart of the server, to write `container.logPath`. The spool folder is there already. Idempotent.
+   * Nothing for a container without a log, whose spool is to be one that nobody has to read.
    */
   follow(container: Container): void
   /**

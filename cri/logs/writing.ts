@@ -13,8 +13,7 @@ export interface WritingOptions {
   readonly spool: string
   /** File that the place is kept in. */
   readonly place: string
-  /** Undefined: nothing is written, the spool is emptied. */
-  readonly path: LogPath | undefined
+  readonly path: LogPath
   readonly log: Log
 }
 
@@ -64,33 +63,29 @@ export class Writing {
   }
 
   #begin(): void {
-    const { path } = this.#options
-    this.#file = path === undefined ? undefined : LogFile.open(path)
+    this.#file = LogFile.open(this.#options.path)
     try {
       this.#save()
     } catch (error) {
-      this.#file?.close()
+      this.#file.close()
       this.#file = undefined
       throw error
     }
   }
 
   #resume(place: Place): void {
-    const { path } = this.#options
-    if (path !== undefined) {
-      const there = LogFile.open(path)
-      this.#file = there
-      if (!there.is(place.file)) this.#resumeRenamed(path, place, there)
-      const { size } = this.#file
-      if (this.#file.is(place.file) && size > place.size) this.#left = { at: place.size, end: size }
-    }
+    const there = LogFile.open(this.#options.path)
+    this.#file = there
+    if (!there.is(place.file)) this.#resumeRenamed(place, there)
+    const { size } = this.#file
+    if (this.#file.is(place.file) && size > place.size) this.#left = { at: place.size, end: size }
     this.#start = place.start
     this.#skip = place.derived
   }
 
   /** kubelet has renamed the file, and nobody was there to be told. */
-  #resumeRenamed(path: LogPath, place: Place, there: LogFile): void {
-    const { id, log } = this.#options
+  #resumeRenamed(place: Place, there: LogFile): void {
+    const { id, path, log } = this.#options
     const file = LogFile.find(path, place.file)
     if (file === undefined) {
       log.warn('the log that was written last is gone, and may have had more than is known: that is written again', { container: id })
@@ -127,10 +122,8 @@ export class Writing {
 
   /** From the next line on the file at the path is written: another one, if that was renamed. */
   reopen(): void {
-    const { path } = this.#options
-    if (path === undefined) return
     if (this.#left !== undefined) this.#endComparison()
-    const next = LogFile.open(path)
+    const next = LogFile.open(this.#options.path)
     const last = this.#file
     try {
       if (last?.is(next) === true) next.close()
@@ -242,10 +235,8 @@ export class Writing {
   }
 
   #save(): void {
-    const { place, path } = this.#options
-    if (path === undefined && !this.done) return
     const file = this.#file
-    writePlace(place, {
+    writePlace(this.#options.place, {
       start: this.#start,
       derived: this.#derived + this.#skip,
       file: { dev: file?.dev ?? 0n, ino: file?.ino ?? 0n },

@@ -114,25 +114,6 @@ test(
   }),
 )
 
-test(
-  'a container without a log does not wait',
-  { skip },
-  bench(async (own) => {
-    const keeper = own.start({ script: 'seq 1 200000', log: SMALL })
-    const logs = openBenchLogs(own, quiet())
-    try {
-      const { logPath: _, ...container } = containerAt(own.root)
-      logs.follow(container)
-      assert.equal((await keeper.ended())?.exitCode, 0)
-      keeper.acknowledge()
-      await logs.drained(ID)
-      assert.deepEqual(readdirSync(own.spool), ['exit'])
-    } finally {
-      await logs.close()
-    }
-  }),
-)
-
 /** `1`, `2` … of one stream, however they are spread over files. */
 const assertNumbered = (text: string, last?: number): void => {
   const lines = text.split('\n')

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { logPathOf } from '../../../../cri/logs/log-file.ts'
 import { decodePlace, encodePlace, type Place, readPlace, writePlace } from '../../../../cri/logs/place.ts'
-import { containerAt } from '../../../support/cri/logs.ts'
 
 const PLACE: Place = {
   start: { id: 0xfedc_ba98_7654_3210n, sequence: 12n, offset: 4096 },
@@ -37,12 +36,10 @@ test('what is no place is none', () => {
 })
 
 test('the log’s path is split where kubelet’s folder of the pod ends', () => {
-  const { config, ...rest } = containerAt('/var/log/pods/p')
-  const at = (logPath: string, name: string) => logPathOf({ ...rest, logPath, config: { ...config, logPath: name } })
+  const at = (logPath: string, name: string) => logPathOf(logPath, { logPath: name })
   assert.deepEqual(at('/var/log/pods/p/c/0.log', 'c/0.log'), { folder: '/var/log/pods/p', name: 'c/0.log' })
   assert.deepEqual(at('/var/log/pods/p/c/0.log', './c//0.log'), { folder: '/var/log/pods/p', name: 'c/0.log' })
   assert.deepEqual(at('/var/log/pods/p/0.log', '0.log'), { folder: '/var/log/pods/p', name: '0.log' })
   // kubelet’s word counts, wherever it leads
   assert.deepEqual(at('/var/log/pods/0.log', '../0.log'), { folder: '/var/log/pods', name: '0.log' })
-  assert.equal(logPathOf({ config }), undefined)
 })
