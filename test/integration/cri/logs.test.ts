@@ -327,13 +327,13 @@ test('a log on a full disk: the container waits, and goes on where it was', { sk
   withTmpfs(2 * MIB, (disk) =>
     bench(async (own) => {
       const ballast = join(disk, 'ballast')
-      const path = join(disk, 'c/0.log')
+      const path = join(disk, 'pod/c/0.log')
       const log = quiet()
       const keeper = own.start({ script: 'seq 1 200000 & seq 1 200000 >&2; wait; exit 9', log: SMALL })
       const logs = openBenchLogs(own, log)
       try {
         writeFileSync(ballast, Buffer.alloc(1.5 * MIB))
-        logs.follow(containerAt(disk))
+        logs.follow(containerAt(join(disk, 'pod')))
         await until('the container waits', () => keeperStatus(own.run)?.blocked === 'EEXIST')
         await until('that is said', () => log.told.length > 0)
         assert.match(log.told[0]!, /the log of the container cannot be written.*ENOSPC/)
