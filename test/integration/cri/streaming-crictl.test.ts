@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
-import { TestPod } from '../../support/cri/pod.ts'
+import { endServer, TestPod } from '../../support/cri/pod.ts'
 import { TestServer } from '../../support/cri/server.ts'
 import { eventually } from '../../support/eventually.ts'
 import { requires } from '../../support/requires.ts'
@@ -30,7 +30,7 @@ describe('streaming with crictl', { skip }, () => {
     pod = await TestPod.run(server)
     idle = await pod.start('exec sleep 1000')
   })
-  after(() => server?.close())
+  after(() => endServer(server))
 
   const crictl = (...args: readonly string[]): Run => {
     const child = spawn(CRICTL!, ['--config', '/dev/null', '--runtime-endpoint', `unix:${server.config.socket}`, ...args], {

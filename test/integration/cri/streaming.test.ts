@@ -8,7 +8,7 @@ import { create } from '@bufbuild/protobuf'
 import { NamespaceMode, NamespaceOptionSchema } from '../../../cri/api/api_pb.js'
 import { failsWith } from '../../support/cri/client.ts'
 import { Spy } from '../../support/cri/cni.ts'
-import { TestPod } from '../../support/cri/pod.ts'
+import { endServer, TestPod } from '../../support/cri/pod.ts'
 import { TestServer } from '../../support/cri/server.ts'
 import { connectSpdy, remoteCommand, type SpdyClient } from '../../support/cri/spdy-client.ts'
 import { connectWebSocket } from '../../support/cri/websocket-client.ts'
@@ -35,7 +35,7 @@ describe('streaming', { skip: requires('root', 'busybox') }, () => {
     pod = await TestPod.run(server)
     idle = await pod.start('exec sleep 1000')
   })
-  after(() => server?.close())
+  after(() => endServer(server))
 
   const exec = async (script: string, wanted: object = ALL, containerId = idle): Promise<string> =>
     (await server.client.exec({ containerId, cmd: ['sh', '-c', script], ...wanted })).url
@@ -303,7 +303,7 @@ describe('port-forward into a pod’s own network', { skip: requires('root', 'bu
     const namespaceOptions = create(NamespaceOptionSchema, { network: NamespaceMode.POD, pid: NamespaceMode.CONTAINER })
     pod = await TestPod.run(server, { linux: { securityContext: { namespaceOptions } } })
   })
-  after(() => server?.close())
+  after(() => endServer(server))
 
   const ask = async (client: SpdyClient, port: number, request: string): Promise<string> => {
     const headers = { port: String(port), requestid: request }
