@@ -13,7 +13,7 @@ import type { ProcessId } from '../../runtime/container/types.ts'
 import { WherryError } from '../../runtime/errors.ts'
 import { resize, type WindowSize } from '../../runtime/keeper/attach.ts'
 import { pipeInput, TerminalInput } from '../../runtime/keeper/input.ts'
-import type { LinuxIDMapping, Process } from '../../runtime/spec/types.ts'
+import type { LinuxIDMapping, Process, Spec } from '../../runtime/spec/types.ts'
 import { F_DUPFD_CLOEXEC, F_SETFL, O_NONBLOCK } from '../../runtime/sys/abi/fcntl.ts'
 import { wexitstatus, wifexited, wtermsig } from '../../runtime/sys/abi/wait.ts'
 import { awaitChild } from '../../runtime/sys/children.ts'
@@ -86,9 +86,18 @@ interface Streams {
 
 const pipeOutput = ({ read }: Pipe): ExecOutput => new ExecOutput(read, new Socket({ fd: read, readable: true, writable: false }))
 
-const optionsFor = (id: string, process: Process, ready: (pid: number) => void) => ({
+/** What is to be executed, and who is told of it before. */
+interface Execution {
+  readonly process: Process
+  readonly spec: Spec
+  readonly stdin: boolean
+  readonly ready: (pid: number) => void
+}
+
+const optionsFor = (id: string, { process, spec, ready }: Execution) => ({
   id,
   process,
+  spec,
   preserveFds: 0,
   cgroups: {},
   ignorePaused: false,
@@ -98,17 +107,16 @@ const optionsFor = (id: string, process: Process, ready: (pid: number) => void) 
 const onPipes = async (
   cri: Engine,
   container: Container,
-  process: Process,
-  stdin: boolean,
-  ready: (pid: number) => void,
+  execution: Execution,
 ): Promise<{ readonly pid: number; readonly streams: Streams }> => {
+  const { process, stdin } = execution
   const [stdout, stderr, input] = [makePipe(), makePipe(), stdin ? makePipe() : undefined]
   const ours = [stdout.read, stderr.read, ...(input === undefined ? [] : [input.write])]
   let pid: number
   try {
     giveTo(cri, container, process, [stdout, stderr, ...(input === undefined ? [] : [input])])
     const starter = childWith([input?.read, stdout.write, stderr.write])
-    ;({ pid } = await engineExec(cri.engine, optionsFor(container.id, process, ready), starter))
+    ;({ pid } = await engineExec(cri.engine, optionsFor(container.id, execution), starter))
   } catch (error) {
     for (const fd of ours) closeSync(fd)
     throw error
@@ -126,20 +134,18 @@ const onPipes = async (
 const onTerminal = async (
   cri: Engine,
   container: Container,
-  process: Process,
-  stdin: boolean,
-  ready: (pid: number) => void,
+  execution: Execution,
 ): Promise<{ readonly pid: number; readonly streams: Streams }> => {
   const [ours, theirs] = socketpair()
   try {
-    const { pid } = await engineExec(cri.engine, optionsFor(container.id, process, ready), childOnTerminal(theirs))
+    const { pid } = await engineExec(cri.engine, optionsFor(container.id, execution), childOnTerminal(theirs))
     const [master] = receiveFds(ours, { maxFds: 1, timeout: 1000 }).fds
     if (master === undefined) throw new WherryError('internal', 'the process has given no terminal')
     syscall('fcntl', [master, F_SETFL, O_NONBLOCK])
     const copy = (): number => syscall('fcntl', [master, F_DUPFD_CLOEXEC, 3])
     const reading = copy()
     const streams = {
-      stdin: stdin ? new TerminalInput(copy()) : undefined,
+      stdin: execution.stdin ? new TerminalInput(copy()) : undefined,
       stdout: new ExecOutput(reading, new ReadStream(reading)),
       stderr: undefined,
       master,
@@ -180,7 +186,7 @@ export const startExec = async (cri: Engine, container: Container, { command, tt
   }
   let started: Awaited<ReturnType<typeof onPipes>>
   try {
-    started = await (tty ? onTerminal : onPipes)(cri, container, process, stdin, ready)
+    started = await (tty ? onTerminal : onPipes)(cri, container, { process, spec: described.spec, stdin, ready })
   } catch (error) {
     if (written !== undefined) removeExec(folder, written)
     throw error

@@ -71,7 +71,7 @@ export const exec = async (engine: Engine, options: ExecOptions, starter: Starte
   if (status === 'paused' && !options.ignorePaused)
     throw new WherryError('failed-precondition', 'cannot exec in a paused container (use --ignore-paused to override)')
   const { init } = record
-  const spec = specOf(store, record)
+  const spec = options.spec ?? specOf(store, record)
   const cgroup = await openCgroup(record.cgroup, engine.warn)
   const held = new Held()
   const channel = new Channel()

@@ -5,11 +5,13 @@ import { specOf } from '../../../runtime/container/spec.ts'
 import { Store } from '../../../runtime/container/store.ts'
 import type { Engine } from '../../../runtime/container/types.ts'
 import { InvalidField, WherryError } from '../../../runtime/errors.ts'
-import type { Process } from '../../../runtime/spec/types.ts'
+import type { Process, Spec } from '../../../runtime/spec/types.ts'
 import type { Container } from '../../state/types.ts'
 
 export interface Described {
   readonly process: Process
+  /** Of the container. */
+  readonly spec: Spec
   readonly cgroup: CgroupRecord
 }
 
@@ -26,8 +28,10 @@ export const execProcess = (engine: Engine, container: Container, command: reado
   const record = phase === 'running' ? store.tryRead(id) : undefined
   if (record?.init === undefined || !isAlive(record.init))
     throw new WherryError('failed-precondition', `container ${id} is not running: it is ${phase === 'running' ? 'ending' : phase}`)
-  const own = specOf(store, record).process
+  const spec = specOf(store, record)
+  const own = spec.process
   return {
+    spec,
     cgroup: record.cgroup,
     process: { ...own, args: command, terminal: tty, consoleSize: undefined, env: tty ? withTerm(own.env ?? []) : (own.env ?? []) },
   }
