@@ -1,7 +1,8 @@
 /** Pods' networks by CNI: with Debian's plugins and with one that tells what it was told, in a network namespace of the test's own. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { create } from '@bufbuild/protobuf'
 import { NamespaceMode, NamespaceOptionSchema, type PodSandboxConfig, PodSandboxState } from '../../../cri/api/api_pb.js'
@@ -106,6 +107,12 @@ describe('pod networks', { skip: requires('root', 'busybox', 'cni-plugins', 'ipt
     execFileSync('nsenter', ['-n', '-t', String(pid), 'busybox', 'ping', '-c1', '-W5', '10.98.0.3'])
     // others come in by the file
     assert.match(execFileSync('nsenter', [`--net=${networkNamespace}`, 'ip', '-o', 'addr'], { encoding: 'utf8' }), /10\.98\.0\.2\/24/)
+    // in a network namespace that belongs to the pod's own user namespace
+    const mapping = [{ hostId: 300_000, containerId: 0, length: 65_536 }]
+    const options = create(NamespaceOptionSchema, { usernsOptions: { mode: NamespaceMode.POD, uids: mapping, gids: mapping } })
+    const mapped = await runPod(client, pod('mapped', { linux: { securityContext: { namespaceOptions: options } } }))
+    ids.push(mapped)
+    assert.equal((await client.podSandboxStatus({ podSandboxId: mapped })).status?.network?.ip, '10.98.0.4')
     for (const podSandboxId of ids) await client.stopPodSandbox({ podSandboxId })
     assert.deepEqual(leases(), [])
     assert.doesNotMatch(rules(), /8080/)
@@ -140,6 +147,33 @@ describe('pod networks', { skip: requires('root', 'busybox', 'cni-plugins', 'ipt
       dns: { servers: ['10.0.0.10'], searches: ['cluster.local'], options: ['ndots:5'] },
     })
     assert.equal((del!.configuration['prevResult'] as { ips: unknown[] }).ips.length, 2)
+  })
+
+  test('who follows the machine’s mounts sees the namespace come and go', async () => {
+    spy.configure()
+    // the folder is made fit for that by the first pod
+    await server.client.removePodSandbox({ podSandboxId: await runPod(server.client, pod('first')) })
+    const agent = spawn('unshare', ['-m', '--propagation', 'slave', 'sleep', '1000'], { stdio: 'ignore' })
+    try {
+      await eventually('the agent is in a mount namespace of its own', () => {
+        const [own, its] = ['self', agent.pid].map((pid) => readlinkSync(`/proc/${pid}/ns/mnt`))
+        return own !== its && readFileSync(`/proc/${agent.pid}/comm`, 'utf8') === 'sleep\n'
+      })
+      const id = await runPod(server.client, pod('followed'))
+      const { info } = await server.client.podSandboxStatus({ podSandboxId: id, verbose: true })
+      const { networkNamespace } = JSON.parse(info['info']!)
+      const seen = (): string =>
+        execFileSync('nsenter', ['-m', '-t', String(agent.pid), 'sh', '-c', `stat -f -c %T ${networkNamespace} || true`], {
+          encoding: 'utf8',
+          stdio: ['ignore', 'pipe', 'ignore'],
+        }).trim()
+      assert.equal(seen(), 'nsfs')
+      await server.client.removePodSandbox({ podSandboxId: id })
+      assert.equal(seen(), '')
+    } finally {
+      agent.kill('SIGKILL')
+      await once(agent, 'exit')
+    }
   })
 
   test('what no plugin can do is left out', async () => {
