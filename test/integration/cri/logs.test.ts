@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import {
+  closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -12,6 +14,7 @@ import {
   symlinkSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
@@ -20,6 +23,7 @@ import { LOG_SPOOL } from '../../../cri/logs/types.ts'
 import { MOST_TEXT } from '../../../cri/logs/line.ts'
 import type { SpoolOptions } from '../../../runtime/keeper/files.ts'
 import { keeperStatus } from '../../../runtime/keeper/page.ts'
+import { isErrno } from '../../../runtime/sys/error.ts'
 import { SpoolReader } from '../../../runtime/keeper/reader.ts'
 import { containerAt, ID, logsOf, openBenchLogs, parseLog, quiet, readLog, shown } from '../../support/cri/logs.ts'
 import { bench, executable, isAlive, type KeeperBench, terminalProgram, until } from '../../support/keeper.ts'
@@ -369,6 +373,78 @@ test('a log on a full disk: the container waits, and goes on where it was', { sk
         await logs.close()
       }
     })(),
+  ),
+)
+
+/** Writes until there is no room. */
+const fill = (path: string): void => {
+  const fd = openSync(path, 'w')
+  try {
+    for (let size = 64 * 1024; size > 0; )
+      try {
+        if (writeSync(fd, Buffer.alloc(size)) < size) size = Math.floor(size / 2)
+      } catch (error) {
+        if (!isErrno(error, 'ENOSPC')) throw error
+        size = Math.floor(size / 2)
+      }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+test('output, place and log on one disk that is full again and again, with new writers', { skip }, () =>
+  withTmpfs(3 * MIB, (disk) =>
+    bench(async (own) => {
+      const { folder, path } = logsOf(own)
+      const ballast = join(disk, 'ballast')
+      const keeper = own.start({ script: 'seq 1 150000 & seq 1 150000 >&2; wait; exit 9', log: SMALL })
+      fill(ballast)
+      await until('the container waits', () => ['ENOSPC', 'EEXIST'].includes(keeperStatus(own.run)?.blocked ?? ''))
+      let ended = false
+      void keeper.ended().then(() => {
+        ended = true
+      })
+      const parts: Buffer[] = []
+      const messages: string[] = []
+      for (let round = 0; !ended; round += 1) {
+        assert.ok(round < 1000, 'it ends')
+        const log = quiet()
+        const logs = openBenchLogs(own, log)
+        try {
+          logs.follow(containerAt(folder))
+          await sleep(5 + Math.random() * 20)
+          rmSync(ballast, { force: true })
+          await sleep(Math.random() * 20)
+          if (existsSync(path)) {
+            renameSync(path, `${path}.1`)
+            await logs.reopen(ID).then(
+              () => {
+                parts.push(readFileSync(`${path}.1`))
+                rmSync(`${path}.1`)
+              },
+              () => renameSync(`${path}.1`, path),
+            )
+          }
+          if (round < 25) fill(ballast)
+        } finally {
+          await logs.close()
+          messages.push(...log.told)
+        }
+      }
+      rmSync(ballast, { force: true })
+      assert.equal((await keeper.ended())?.exitCode, 9)
+      keeper.acknowledge()
+      const logs = openBenchLogs(own, quiet())
+      try {
+        logs.follow(containerAt(folder))
+        await logs.drained(ID)
+      } finally {
+        await logs.close()
+      }
+      const lines = parseLog(Buffer.concat([...parts, readFileSync(path)]))
+      for (const stream of ['stdout', 'stderr']) assertNumbered(shown(lines, stream), 150_000)
+      assert.ok(messages.some((message) => message.includes('ENOSPC')))
+    }, disk)(),
   ),
 )
 
