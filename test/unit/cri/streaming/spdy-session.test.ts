@@ -31,7 +31,7 @@ const fails = (kind: string, message: RegExp) => (error: unknown) =>
   error instanceof WherryError && error.kind === kind && message.test(error.message)
 
 test('streams that do not come are waited for, and not for ever', () =>
-  withClient(50, async (client, session) => {
+  withClient(2000, async (client, session) => {
     await client.open({ streamtype: 'error' })
     await client.open({ streamtype: 'stdout' })
     await assert.rejects(session, fails('deadline-exceeded', /: stderr$/))
