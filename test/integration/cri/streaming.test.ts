@@ -142,9 +142,12 @@ describe('streaming', { skip: requires('root', 'busybox') }, () => {
     await remote.stdout!.until(/43 132/)
     await remote.stdin!.write('\x03')
     assert.match(statusOf(await remote.error.all()), /^1(30|43)$/)
-    const sized = await remoteCommand(await exec('stty size', TERMINAL), TERMINAL)
-    await sized.resize!.write('{"Width":91,"Height":29}\n')
-    assert.equal(await sized.stdout!.all(), '29 91\r\n', 'it begins with the size of the client')
+    // a loaded machine may take longer than the server waits
+    await eventually('it begins with the size of the client', async () => {
+      const sized = await remoteCommand(await exec('stty size', TERMINAL), TERMINAL)
+      await sized.resize!.write('{"Width":91,"Height":29}\n')
+      return (await sized.stdout!.all()) === '29 91\r\n'
+    })
     const client = await connectWebSocket(await exec('read line; echo "<$line>"; stty size', TERMINAL), ['v5.channel.k8s.io'])
     await client.write(RESIZE, '{"Width":80,"Height":25}')
     await client.write(STDIN, 'typed\r')
