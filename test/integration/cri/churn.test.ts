@@ -50,7 +50,8 @@ class Churn {
     this.#done += 1
     if (this.#done % KILL !== 0 || this.#done >= PODS) return
     this.#killed += 1
-    this.#again = this.#server.again('SIGKILL')
+    // one after the other, however fast pods go
+    this.#again = this.#again.then(() => this.#server.again('SIGKILL'))
     // whoever calls meets it
     this.#again.catch(() => {})
   }
@@ -58,8 +59,9 @@ class Churn {
   /** Makes a call, again if it was cut off: `call` looks first what of it is done already. */
   async #do<T>(call: (client: CriClient) => Promise<T>): Promise<T> {
     for (;;) {
-      await this.#again
       const current = this.#again
+      await current
+      if (this.#again !== current) continue
       try {
         return await call(this.#server.client)
       } catch (error) {
