@@ -55,6 +55,7 @@ export const openCri = async (config: CriConfig, log: Log): Promise<OpenCri> => 
     cri,
     async close() {
       await cri.streaming.close()
+      cri.exits.close()
       await cri.logs.close()
       await cri.networks.close()
     },

@@ -122,7 +122,7 @@ const undo = async (cri: Cri, { id, config }: Container, kept: Kept | undefined)
     kept?.keeper.acknowledge()
     await removeTraces(cri, id, config)
   } catch (error) {
-    cri.containers.change(id, { phase: 'removing' })
+    cri.containers.note(id, { phase: 'removing' })
     cri.log.error('a container that could not be made cannot be undone either', { container: id, error })
   }
 }

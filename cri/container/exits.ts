@@ -33,6 +33,8 @@ export interface Exits {
   keeperEnded(id: string): Promise<void>
   /** Cleans up behind a container that has ended, and writes that down. Undefined: nobody has seen how. */
   settle(id: string, outcome: ExitRecord | undefined, why?: string): Promise<void>
+  /** Leaves the keepers to the next server. */
+  close(): void
 }
 
 type Outcome = Pick<Container, 'exitCode' | 'reason' | 'finished' | 'message'>
@@ -78,7 +80,8 @@ const drain = async ({ logs, log }: Cri, { id, logPath }: Container): Promise<vo
 }
 
 export const openExits = (cri: () => Cri): Exits => {
-  const keepers = new Map<string, Promise<void>>()
+  const keepers = new Map<string, { readonly keeper: Keeper; readonly gone: Promise<void> }>()
+  let closed = false
   const waiting = new Map<string, Set<() => void>>()
   const tell = (id: string): void => {
     for (const resolve of waiting.get(id) ?? []) resolve()
@@ -104,15 +107,14 @@ export const openExits = (cri: () => Cri): Exits => {
     settle,
     watch(id, keeper) {
       const ended = keeper.ended(0)
-      keepers.set(
-        id,
-        ended.then(
-          () => {},
-          () => {},
-        ),
+      const gone = ended.then(
+        () => {},
+        () => {},
       )
+      keepers.set(id, { keeper, gone })
       ended
         .then((record) => {
+          if (closed) return undefined
           if (record === undefined) keeper.detach()
           else keeper.acknowledge()
           return settle(id, record, 'its keeper was killed')
@@ -141,6 +143,10 @@ export const openExits = (cri: () => Cri): Exits => {
         signal?.addEventListener('abort', leave, { once: true })
       })
     },
-    keeperEnded: (id) => keepers.get(id) ?? Promise.resolve(),
+    keeperEnded: (id) => keepers.get(id)?.gone ?? Promise.resolve(),
+    close() {
+      closed = true
+      for (const { keeper } of keepers.values()) keeper.detach()
+    },
   }
 }

@@ -48,7 +48,7 @@ export const startContainer = async (cri: Cri, text: string, signal: AbortSignal
         await fail(cri, id, sandbox, error, started)
         throw error
       }
-      cri.containers.change(id, { phase: 'running', started })
+      cri.containers.note(id, { phase: 'running', started })
       cri.events.emit(ContainerEventType.CONTAINER_STARTED_EVENT, id, sandbox)
     },
     signal,
