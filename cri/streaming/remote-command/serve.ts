@@ -22,12 +22,14 @@ const carryOut = async (asked: RemoteRequest, session: Session, backend: Backend
 /** @param stop aborted with the reason when the server ends: the client must not take that for success */
 export const serveRemoteCommand = async (asked: RemoteRequest, session: Session, backend: Backend, stop: AbortSignal): Promise<void> => {
   const doing = asked.kind === 'exec' ? 'error executing command in container' : 'error attaching to container'
-  const stopped = new Promise<Status>((resolve) => {
-    const tell = (): void => resolve(failed(stop.reason, doing))
-    if (stop.aborted) tell()
-    else stop.addEventListener('abort', tell, { once: true })
-    session.gone.addEventListener('abort', () => stop.removeEventListener('abort', tell))
-  })
-  const done = carryOut(asked, session, backend).catch((error: unknown) => failed(error, doing))
-  session.finish(await Promise.race([done, stopped]))
+  const stopped = Promise.withResolvers<Status>()
+  const tell = (): void => stopped.resolve(failed(stop.reason, doing))
+  stop.addEventListener('abort', tell)
+  if (stop.aborted) tell()
+  try {
+    const done = carryOut(asked, session, backend).catch((error: unknown) => failed(error, doing))
+    session.finish(await Promise.race([done, stopped.promise]))
+  } finally {
+    stop.removeEventListener('abort', tell)
+  }
 }
