@@ -65,8 +65,11 @@ const openFolder = (parent: number, name: Uint8Array | string): number => {
   return fd
 }
 
-/** Undefined if there is no folder at `path`. Gives way to other work in between. */
-export const treeUsage = async (path: string): Promise<TreeUsage | undefined> => {
+/** Undefined if there is no folder at `path`. @param pace called every few milliseconds, to let others have their turn */
+export const treeUsage = async (
+  path: string,
+  pace: () => Promise<unknown> = () => new Promise(setImmediate),
+): Promise<TreeUsage | undefined> => {
   const buffer = Buffer.allocUnsafe(BUFFER)
   /** Inodes with several names that were met. */
   const met = new Set<bigint>()
@@ -78,7 +81,7 @@ export const treeUsage = async (path: string): Promise<TreeUsage | undefined> =>
 
   const giveWay = async (): Promise<void> => {
     if (performance.now() - turn < TURN) return
-    await new Promise(setImmediate)
+    await pace()
     turn = performance.now()
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { eventually } from '../../../support/eventually.ts'
 import { WritableLayers } from '../../../../cri/stats/writable-layers.ts'
 
 const warn = (message: string): void => assert.fail(message)
@@ -48,6 +49,54 @@ test('a tree that takes long holds nobody up', async () => {
   done?.()
   await layers.settled(10_000)
   assert.equal(layers.usage('a', '/a')?.bytes, 5)
+})
+
+test('who takes long is counted beside the others, and nobody waits for it', async () => {
+  let turns = 0
+  let going = true
+  const count = async (path: string, pace: () => Promise<void>) => {
+    if (path === '/huge')
+      while (going) {
+        turns += 1
+        await pace()
+      }
+    return { bytes: 1, inodes: 1 }
+  }
+  const layers = new WritableLayers({ count, warn })
+  layers.usage('huge', '/huge')
+  // it is known to take long, and waited for no more
+  await layers.settled(60_000)
+  assert.equal(layers.usage('huge', '/huge'), undefined)
+  layers.usage('small', '/small')
+  await layers.settled(60_000)
+  assert.equal(layers.usage('small', '/small')?.bytes, 1)
+  const before = turns
+  await eventually('the other goes on', () => turns > before)
+  going = false
+  await eventually('it is counted', () => layers.usage('huge', '/huge') !== undefined)
+})
+
+test('of several that take long one is counted at a time', async () => {
+  const running = new Set<string>()
+  let most = 0
+  let going = true
+  const count = async (path: string, pace: () => Promise<void>) => {
+    for (const until = performance.now() + 60; performance.now() < until; ) await pace()
+    // it takes long by now: this is where it waits for its turn
+    await pace()
+    running.add(path)
+    most = Math.max(most, running.size)
+    while (going) await pace()
+    running.delete(path)
+    return { bytes: 1, inodes: 1 }
+  }
+  const layers = new WritableLayers({ count, warn })
+  for (const id of ['a', 'b']) layers.usage(id, id)
+  await layers.settled(60_000)
+  await eventually('one is counted', () => running.size > 0)
+  going = false
+  await eventually('both are', () => ['a', 'b'].every((id) => layers.usage(id, id) !== undefined))
+  assert.equal(most, 1)
 })
 
 test('what cannot be counted is said once a turn, and others are', async () => {
