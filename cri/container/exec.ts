@@ -188,7 +188,11 @@ export const startExec = async (cri: Engine, container: Container, { command, tt
   try {
     started = await (tty ? onTerminal : onPipes)(cri, container, { process, spec: described.spec, stdin, ready })
   } catch (error) {
-    if (written !== undefined) removeExec(folder, written)
+    if (written !== undefined) {
+      // it may have been executed, and its terminal have been lost
+      if (killTree(written, () => [])) await awaitChild(written.pid)
+      removeExec(folder, written)
+    }
     throw error
   }
   const { pid, streams } = started

@@ -72,24 +72,28 @@ export const seccompOf = (
   return kind === 'default' ? defaultProfile(conditions) : localProfile(kind.localhost, conditions)
 }
 
-/** As containerd: a profile that is asked for on a kernel without AppArmor is an error, and by default there is ours. */
+/** As containerd: a profile that is asked for where AppArmor cannot be used is an error, and by default there is ours where it can. */
 const apparmorOf = async (
   security: LinuxContainerSecurityContext | undefined,
   machine: Pick<MachineFacts, 'apparmor'>,
 ): Promise<string | undefined> => {
   const field = security?.apparmor === undefined ? `${FIELD}.apparmor_profile` : `${FIELD}.apparmor`
   const asked = security?.apparmor === undefined ? kindOfWord(security?.apparmorProfile ?? '', field) : kindOf(security.apparmor)
-  if (!machine.apparmor) {
-    if (asked !== undefined && asked !== 'unconfined')
-      throw new InvalidField(field, 'apparmor is not supported: this kernel has it not, or not enabled')
+  if (asked === 'unconfined' || (asked === undefined && security?.privileged === true)) return undefined
+  const refused = (why: string): undefined => {
+    if (asked !== undefined) throw new InvalidField(field, `apparmor is not supported: ${why}`)
     return undefined
   }
-  const kind = asked ?? 'default'
-  if (kind === 'unconfined' || (kind === 'default' && security?.privileged === true)) return undefined
-  const name = kind === 'default' ? DEFAULT_PROFILE : kind.localhost.replace(/^localhost\//, '')
+  if (!machine.apparmor) return refused('this kernel has it not, or not enabled')
   const loaded = loadedProfiles()
-  if (loaded === undefined || loaded.has(name)) return name
-  if (kind === 'default') return (await loadProfile(DEFAULT_PROFILE)) ? DEFAULT_PROFILE : undefined
+  // of the machine above, where this one is a container
+  if (loaded === undefined) return refused('its profiles cannot be seen: mount -t securityfs securityfs /sys/kernel/security')
+  const kind = asked ?? 'default'
+  if (kind === 'default' && security?.privileged === true) return undefined
+  const name = kind === 'default' ? DEFAULT_PROFILE : kind.localhost.replace(/^localhost\//, '')
+  if (loaded.has(name)) return name
+  if (kind === 'default')
+    return (await loadProfile(DEFAULT_PROFILE)) ? DEFAULT_PROFILE : refused('this machine has no apparmor_parser: install apparmor')
   throw new InvalidField(
     `${field}.localhost_ref`,
     `AppArmor's profile ${JSON.stringify(name)} is not loaded: apparmor_parser --replace FILE`,
