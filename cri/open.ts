@@ -9,6 +9,7 @@ import { openEvents } from './events/open.ts'
 import { openImages } from './images/images.ts'
 import { openLogs } from './logs/open.ts'
 import { CniNetworks } from './network/networks.ts'
+import { leaveHolders } from './sandbox/watch.ts'
 import { engineRoot, openState } from './state/open.ts'
 import { recoverSandboxes } from './state/recover.ts'
 import { streamingBackend } from './streaming/backend.ts'
@@ -56,6 +57,7 @@ export const openCri = async (config: CriConfig, log: Log): Promise<OpenCri> => 
     async close() {
       await cri.streaming.close()
       cri.exits.close()
+      leaveHolders(cri)
       await cri.logs.close()
       await cri.networks.close()
     },
