@@ -54,11 +54,14 @@ export const execIn = async (cri: Reached, { containerId, command, tty }: ExecTa
   gone.addEventListener('abort', hangUp)
   if (gone.aborted) hangUp()
   input?.on('error', () => {})
-  void typing()
-  void resizing()
-  try {
+  const showing = async (): Promise<number> => {
     await Promise.all([pumpOutput(session.stdout, stdout), session.stderr === undefined ? undefined : pumpOutput(session.stderr, stderr)])
-    return await session.exited
+    return session.exited
+  }
+  const shown = showing()
+  try {
+    // what goes wrong on the way in is told to the client too
+    return await Promise.race([shown, Promise.all([typing(), resizing()]).then(() => shown)])
   } finally {
     gone.removeEventListener('abort', hangUp)
   }
