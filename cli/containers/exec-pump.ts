@@ -14,6 +14,8 @@ import { optimise } from '../support/optimise.ts'
 const CHUNK = 64 * 1024
 /** Milliseconds that signals may wait for a command that is about to end. */
 const MOMENT = 30
+/** Milliseconds more after which it is worth compiling what passes on its output. */
+const LONG = 1000
 /** The other end has hung up, or the stream is none that can be read. */
 const GONE = ['EIO', 'EBADF', 'EPIPE', 'EISDIR', 'EINVAL', 'ENXIO', 'ECONNRESET', 'ENOTCONN']
 
@@ -119,7 +121,7 @@ export const pumpStreams = async ({ outputs, input, pidfd }: PumpOptions): Promi
   const open = new Set(outputs)
   const feeder = input === undefined ? undefined : new Feeder(input)
   const begun = performance.now()
-  let soon = true
+  let young = true
   const end = (output: Output): void => {
     closeSync(output.fd)
     open.delete(output)
@@ -134,9 +136,9 @@ export const pumpStreams = async ({ outputs, input, pidfd }: PumpOptions): Promi
         ...(feeder?.interests() ?? []),
       ]
       const left = begun + MOMENT - performance.now()
-      if (soon && left <= 0) optimise()
-      soon = left > 0
-      const ready = soon ? pollAll(interests, left) : await pollAllLater(interests)
+      if (young && left < -LONG) optimise()
+      young = left >= -LONG
+      const ready = left > 0 ? pollAll(interests, left) : await pollAllLater(interests)
       ended = ready[0] !== 0
       for (const [index, output] of listening.entries())
         if (!ended && readable(ready[index + 1]!) && (await takeSome(output)) === 0) end(output)

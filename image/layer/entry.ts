@@ -39,6 +39,10 @@ export interface StreamedEntry extends Entry {
   readonly body: AsyncIterable<Uint8Array>
 }
 
+/** Nothing of it depends on the layers below. */
+export const stands = ({ implied, links, root, opaque }: LayerFacts): boolean =>
+  implied.length === 0 && links.length === 0 && root && !opaque
+
 /** What a layer turned out to be; plain data, kept in layer.json. */
 export interface LayerFacts {
   /** Bytes of the files, holes not counted. */

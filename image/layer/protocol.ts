@@ -1,5 +1,6 @@
 /** What a layer’s thread and the one that feeds it say to each other. Buffers go there and come back, so that none has to be made anew. */
 import type { ErrorKind } from '../../runtime/errors.ts'
+import type { Census } from '../store/census.ts'
 import type { LayerFacts } from './entry.ts'
 import type { LayerJob } from './pipeline.ts'
 
@@ -21,6 +22,6 @@ export type FromWorker =
   | { readonly type: 'progress'; readonly position: number }
   | { readonly type: 'ready' }
   | { readonly type: 'taken'; readonly buffer: ArrayBuffer; readonly position: number }
-  | { readonly type: 'done'; readonly facts: LayerFacts | undefined }
+  | { readonly type: 'done'; readonly facts: LayerFacts | undefined; readonly census?: Census }
   | { readonly type: 'failed'; readonly kind: ErrorKind; readonly message: string; readonly buffer?: ArrayBuffer }
   | { readonly type: 'abandoned' }

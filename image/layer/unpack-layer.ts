@@ -2,6 +2,7 @@
 import { WherryError } from '../../runtime/errors.ts'
 import type { Digest } from '../digest.ts'
 import type { Descriptor } from '../spec/types.ts'
+import type { Census } from '../store/census.ts'
 import type { LayerFacts } from './entry.ts'
 import { DEFAULT_LIMITS, type LayerLimits } from './limits.ts'
 import type { LayerJob } from './pipeline.ts'
@@ -25,6 +26,8 @@ export interface LayerTask {
     readonly style: OverlayStyle
   }
   readonly signal?: AbortSignal
+  /** What is in the folder, of a layer that is as it is to be. */
+  readonly onCensus?: (census: Census) => void
   /** Bytes of the blob that have been through, those included that were there. */
   readonly onProgress?: (position: number) => void
 }
@@ -127,8 +130,10 @@ class Run {
     if (message.type === 'failed' && message.buffer !== undefined) this.#thread.spare.push(message.buffer)
     this.#over = true
     if (this.#reason !== undefined) this.#reject(this.#reason)
-    else if (message.type === 'done') this.#resolve(message.facts)
-    else if (message.type === 'failed') this.#reject(new WherryError(message.kind, message.message))
+    else if (message.type === 'done') {
+      if (message.census !== undefined) this.#task.onCensus?.(message.census)
+      this.#resolve(message.facts)
+    } else if (message.type === 'failed') this.#reject(new WherryError(message.kind, message.message))
   }
 
   #crashed(error: unknown): void {

@@ -1,5 +1,7 @@
 /** The thread that a layer is unpacked in. One job at a time; protocol.ts has the messages. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { takeCensus } from '../store/census.ts'
+import { stands } from './entry.ts'
 import { explainError, type LayerJob, Pipeline } from './pipeline.ts'
 import type { FromWorker, ToWorker, WorkerData } from './protocol.ts'
 
@@ -32,7 +34,9 @@ const handle = async (message: ToWorker): Promise<void> => {
   if (message.type === 'end') {
     const facts = pipeline.end()
     pipeline = undefined
-    say({ type: 'done', facts })
+    // here it keeps nobody from downloading; what is changed later is counted then
+    const census = facts !== undefined && stands(facts) ? await takeCensus(`${job!.unpack!.folder}/root`) : undefined
+    say({ type: 'done', facts, ...(census === undefined ? {} : { census }) })
   } else {
     pipeline.abandon()
     pipeline = undefined

@@ -7,13 +7,14 @@
  */
 import { closeSync } from 'node:fs'
 import { WherryError } from '../../runtime/errors.ts'
-import type { LayerFacts } from '../layer/entry.ts'
+import { type LayerFacts, stands } from '../layer/entry.ts'
 import { fixUp } from '../layer/fix-up.ts'
 import type { LayerLimits } from '../layer/limits.ts'
 import { unpackLayer } from '../layer/unpack-layer.ts'
 import type { OverlayStyle } from '../layer/unpack/unpacker.ts'
 import type { ImageSource } from '../source.ts'
 import type { Descriptor } from '../spec/types.ts'
+import type { Census } from '../store/census.ts'
 import type { BlobIngest, Layer, LayerIdentity, LayerIngest, Store } from '../store/types.ts'
 import { Ahead } from './ahead.ts'
 import type { Flush } from './flush.ts'
@@ -115,14 +116,14 @@ const bring = async (work: LayerWork, claimed: Claim): Promise<Layer | undefined
   const { store, descriptor } = work
   let fd: number | undefined
   try {
-    let facts: LayerFacts | undefined
+    let streamed: Streamed
     try {
       if (claimed.blob === undefined) fd = store.blobs.open(descriptor.digest)
-      facts = await stream(work, claimed, fd)
+      streamed = await stream(work, claimed, fd)
     } catch (error) {
       return await giveUp(work, claimed, error)
     }
-    return await commit(work, claimed, facts)
+    return await commit(work, claimed, streamed)
   } finally {
     if (fd !== undefined) closeSync(fd)
   }
@@ -146,8 +147,13 @@ const giveUp = async ({ store, descriptor, signal }: LayerWork, { blob, folder }
   })
 }
 
+interface Streamed {
+  readonly facts: LayerFacts | undefined
+  readonly census: Census | undefined
+}
+
 /** All bytes of the blob through a thread, once there is one; until then they are downloaded ahead. */
-const stream = async (work: LayerWork, { blob, folder }: Claim, fd: number | undefined): Promise<LayerFacts | undefined> => {
+const stream = async (work: LayerWork, { blob, folder }: Claim, fd: number | undefined): Promise<Streamed> => {
   const { descriptor, source, identity, signal, limits, style, progress, threads, connections, pace, flush } = work
   const disconnect = blob === undefined ? undefined : await connections.take(signal)
   const thread = threads.take(signal)
@@ -164,16 +170,21 @@ const stream = async (work: LayerWork, { blob, folder }: Claim, fd: number | und
     await thread
     const present = ahead?.position ?? descriptor.size
     progress.moved(present, 0)
-    return await flush.during(() =>
+    let census: Census | undefined
+    const facts = await flush.during(() =>
       unpackLayer({
         descriptor,
         signal,
         onProgress: (position) => progress.moved(Math.max(position, present), position),
+        onCensus: (found) => {
+          census = found
+        },
         blob: { fd: blob?.fd ?? fd!, offset: present },
         ...(ahead === undefined ? {} : { source: pace.measured(ahead.rest()) }),
         ...(folder === undefined ? {} : { unpack: { diffID: identity.diffID, folder: folder.folder, limits, style } }),
       }),
     )
+    return { facts, census }
   } finally {
     stop.abort()
     // what it says of its end is nobody’s concern any more
@@ -187,11 +198,8 @@ const stream = async (work: LayerWork, { blob, folder }: Claim, fd: number | und
   }
 }
 
-/** Nothing of it depends on the layers below. */
-const stands = ({ implied, links, root, opaque }: LayerFacts): boolean => implied.length === 0 && links.length === 0 && root && !opaque
-
 /** What was verified is made durable: the blob at once, the layer when it is what it is upon its lower ones. */
-const commit = async (work: LayerWork, { blob, folder }: Claim, facts: LayerFacts | undefined): Promise<Layer | undefined> => {
+const commit = async (work: LayerWork, { blob, folder }: Claim, { facts, census }: Streamed): Promise<Layer | undefined> => {
   const { descriptor, lowers, style } = work
   try {
     await blob?.commit()
@@ -204,7 +212,7 @@ const commit = async (work: LayerWork, { blob, folder }: Claim, facts: LayerFact
           (await lowers()).map(({ root }) => root),
           style,
         )
-    return await folder.commit({ size, entries, implied, links: links.map(({ path }) => path), xattrs: style }, descriptor)
+    return await folder.commit({ size, entries, implied, links: links.map(({ path }) => path), xattrs: style }, descriptor, census)
   } catch (error) {
     return await cleanUp(error, async () => folder?.discard())
   }

@@ -1,5 +1,4 @@
 /** Counting what is in a folder: so that it can be told later whether something is missing, and what it takes on the disk. */
-import { closeSync } from 'node:fs'
 import { ERRNO } from '../../runtime/sys/abi/errno.ts'
 import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../../runtime/sys/abi/fcntl.ts'
 import { S_IFDIR, S_IFMT, S_IFREG, STATX, STATX_BASIC_STATS } from '../../runtime/sys/abi/stat.ts'
@@ -69,7 +68,7 @@ export const takeCensus = async (path: string, signal?: AbortSignal): Promise<Ce
       try {
         await walk(child)
       } finally {
-        closeSync(child)
+        syscall('close', [child])
       }
     }
   }
@@ -79,7 +78,7 @@ export const takeCensus = async (path: string, signal?: AbortSignal): Promise<Ce
     look(top, '', AT_EMPTY_PATH)
     await walk(top)
   } finally {
-    closeSync(top)
+    syscall('close', [top])
   }
   return { entries: entries - 1, bytes, disk }
 }

@@ -10,7 +10,7 @@ import { isErrno } from '../../runtime/sys/error.ts'
 import { syncfs } from '../../runtime/sys/syncfs.ts'
 import { algorithmOf, type Digest, encodedOf } from '../digest.ts'
 import type { Descriptor } from '../spec/types.ts'
-import { takeCensus } from './census.ts'
+import { type Census, takeCensus } from './census.ts'
 import { guard, guardAsync } from './errors.ts'
 import { syncFolder, writeWhole } from './files.ts'
 import { tryFlock, unlock, until } from './flock.ts'
@@ -51,7 +51,7 @@ class Ingest implements LayerIngest {
     this.chainID = chainID
   }
 
-  async commit(facts: LayerFacts, blob?: Descriptor): Promise<Layer> {
+  async commit(facts: LayerFacts, blob?: Descriptor, known?: Census): Promise<Layer> {
     const { diffID, chainID } = this
     const kind = facts.implied.length > 0 || facts.links.length > 0 ? 'chain' : 'diff'
     const key = kind === 'diff' ? diffID : chainID
@@ -60,7 +60,7 @@ class Ingest implements LayerIngest {
       const target = layerPath(layout, key)
       const there = findByKey(layout, key)
       if (there === undefined) {
-        const [census] = await Promise.all([takeCensus(`${this.folder}/root`), syncfs(this.#fd)])
+        const [census] = await Promise.all([known ?? takeCensus(`${this.folder}/root`), syncfs(this.#fd)])
         const record = writeRecord({ key, kind, diffID, chainID, facts, census, ...(blob === undefined ? {} : { blob }) })
         await writeWhole(`${this.folder}/layer.json`, record, { temporary: `${this.folder}/layer.json.new` })
         await syncFolder(this.folder)

@@ -1,4 +1,5 @@
 /** The store as others see it. Calls without a promise touch small files only; digests are addresses and nothing else is. */
+import type { Census } from './census.ts'
 import type { Digest } from '../digest.ts'
 import type { Descriptor } from '../spec/types.ts'
 
@@ -82,9 +83,9 @@ export interface LayerIngest extends LayerIdentity {
   readonly folder: string
   /**
    * Durable when it returns. If another image has brought the same layer meanwhile, that one is returned and this one deleted.
-   * Keyed by chain-id if facts.implied or facts.links is not empty.
+   * Keyed by chain-id if facts.implied or facts.links is not empty. @param census what is in the folder, if that is known
    */
-  commit(facts: LayerFacts, blob?: Descriptor): Promise<Layer>
+  commit(facts: LayerFacts, blob?: Descriptor, census?: Census): Promise<Layer>
   /** Idempotent; also after commit. */
   discard(): Promise<void>
 }

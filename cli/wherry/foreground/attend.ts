@@ -54,6 +54,8 @@ export interface Attendance {
 const MOMENT = 30
 /** Milliseconds between looks at its output meanwhile. */
 const TICK = 4
+/** Milliseconds after which it is worth compiling what shows its output. */
+const LONG = 1000
 /** Milliseconds between looks where nothing tells of changes. */
 const LOOK = 50
 
@@ -193,10 +195,15 @@ export const attend = async (home: Home, options: AttendOptions): Promise<Attend
   }
 
   const later = async (): Promise<'ended' | 'detached'> => {
-    optimise()
+    let compiles: (() => void) | undefined = optimise
+    const begun = monotonic()
     watch = new SpoolWatch(folders.spool)
     const { fd } = watch
     for (let [changed, gone] = [true, false]; ; ) {
+      if (compiles !== undefined && monotonic() > begun + LONG) {
+        compiles()
+        compiles = undefined
+      }
       const ended: boolean = gone || (changed && subscriber === undefined && readOutcome(folders) !== undefined)
       if (ended || changed) await showAll(ended)
       if (ended) return 'ended'
