@@ -3,9 +3,9 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { WherryError } from '../errors.ts'
 import { PAGE_SIZE } from '../program/layout.ts'
 import { restoreOps, type SavedOps } from '../program/saved-ops.ts'
-import { POLLIN } from '../sys/abi/poll.ts'
-import { syscall, trySyscall } from '../sys/syscall.ts'
+import { syscall } from '../sys/syscall.ts'
 import { unixConnect } from '../sys/unix.ts'
+import { answered } from './answer.ts'
 import { readPage } from './page-file.ts'
 import { runAllHooks, stateOf } from './hooks.ts'
 import { kill } from './kill.ts'
@@ -15,24 +15,14 @@ import { hooksOf } from './spec.ts'
 import { isStarted, statusOf } from './state.ts'
 import { Store } from './store.ts'
 import type { ContainerRecord, Engine, ProcessId } from './types.ts'
-import { sleep } from '../sleep.ts'
-
-/** Waits for the end of the connection, which is the execve or the end of init; startContainer hooks may take long. */
-const awaitEnd = async (connection: number): Promise<void> => {
-  const poll = Buffer.alloc(8)
-  poll.writeInt32LE(connection, 0)
-  poll.writeInt16LE(POLLIN, 4)
-  const slice = Buffer.alloc(16)
-  slice.writeBigInt64LE(20_000_000n, 8)
-  while (trySyscall('ppoll', poll, 1, slice, 0, 8) <= 0) await sleep(2)
-}
 
 /** Asks init to go on, and waits until it has. */
 const ask = async (socket: string): Promise<void> => {
   const connection = unixConnect(socket)
   try {
     syscall('write', [connection, '.', 1])
-    await awaitEnd(connection)
+    // its end is the execve or the end of init; startContainer hooks may take long
+    await answered(connection)
   } finally {
     closeSync(connection)
   }
