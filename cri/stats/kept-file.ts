@@ -2,19 +2,28 @@
  * Files of the kernel’s that are read over and over. To open one costs ten times what it costs to read it, and while it is open the kernel
  * keeps a page for it: those that are read again within seconds stay open, others do not.
  */
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import { isErrno } from '../../runtime/sys/error.ts'
 
 /** Milliseconds: who was not read between two looks is closed. */
 const LOOK = 2500
-/** How many stay open at most. */
+/** How many stay open at most, and which part of the descriptors that this process may have. */
 const MOST = 4096
+const PART = 1 / 4
 /** seq_file hands out a page at a time of what it lists: less than that was all. */
 const PAGE = 4000
 
 let buffer = Buffer.allocUnsafe(16 * 1024)
 const open = new Set<KeptFile>()
 let timer: NodeJS.Timeout | undefined
+
+let most: number | undefined
+
+/** proc_pid_limits(5). Node has raised the soft limit as far as it may. */
+const mostOpen = (): number => {
+  most ??= Math.min(MOST, PART * Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? 4 * MOST))
+  return most
+}
 
 const look = (): void => {
   timer = undefined
@@ -62,7 +71,7 @@ export class KeptFile {
       const text = readAll(this.#fd)
       this.#used = true
       if (!open.has(this)) {
-        if (open.size < MOST) open.add(this)
+        if (open.size < mostOpen()) open.add(this)
         else this.close()
       }
       lookLater()
