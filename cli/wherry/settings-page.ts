@@ -19,4 +19,14 @@ none. In the files, which are TOML, \`a.b\` is key \`b\` in table \`[a]\`, paths
 
 | flag | variable | key | default | what |
 |---|---|---|---|---|
-${Object.entries<Setting>(SETTINGS).map(row).join('')}`
+${Object.entries<Setting>(SETTINGS).map(row).join('')}
+## Variables alone
+
+| variable | default | what |
+|---|---|---|
+| \`WHERRY_CNI_CONFIG\` | /etc/cni/net.d | folder whose network configurations are networks for containers (docs/networks.md); pods have \`cri.cni_config\` |
+| \`WHERRY_CNI_PLUGINS\` | /opt/cni/bin:/usr/lib/cni | folders of plugins, looked through in their order |
+| \`NO_COLOR\`, \`TERM\` | | whether lists and progress are coloured, and drawn anew in place |
+
+Those of registries.conf(5), containers-auth.json(5) and the XDG base directories are read as docs/images.md says.
+`

@@ -60,7 +60,10 @@ try {
         for (let turn = 0; turn < pullers.length; turn += 1) {
           const [name, puller] = pullers[(turn + round) % pullers.length]!
           const outcome = await runOnce(corner, puller, image)
-          console.error(`${image.name} ${name}: ${outcome.elapsed.toFixed(2)} s`)
+          const { elapsed, processor, memory } = outcome
+          console.error(
+            `${image.name} ${name}: ${elapsed.toFixed(2)} s, ${processor.toFixed(2)} s of CPU, ${(memory / 2 ** 20).toFixed(0)} MiB`,
+          )
           outcomes.get(name)!.push(outcome)
         }
       table(image, outcomes)
