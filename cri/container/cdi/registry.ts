@@ -21,10 +21,10 @@ interface File {
   readonly problem?: string
 }
 
-const read = (path: string): File => {
-  if (!path.endsWith('.json')) return { path, problem: 'it is YAML, which is not read here: convert it to JSON' }
+const read = async (path: string): Promise<File> => {
   try {
-    return { path, spec: parseCdi(parseJson(readFileSync(path, 'utf8'))) }
+    const parse = path.endsWith('.json') ? parseJson : (await import('./yaml.ts')).parseYaml
+    return { path, spec: parseCdi(parse(readFileSync(path, 'utf8'))) }
   } catch (error) {
     if (error instanceof WherryError || error instanceof SyntaxError || isErrno(error, 'ENOENT', 'EACCES', 'EISDIR', 'ELOOP'))
       return { path, problem: error instanceof Error ? error.message : String(error) }
@@ -32,12 +32,10 @@ const read = (path: string): File => {
   }
 }
 
-const filesIn = (folder: string): readonly File[] => {
+const filesIn = async (folder: string): Promise<readonly File[]> => {
   try {
-    return readdirSync(folder)
-      .filter((name) => /\.(json|ya?ml)$/.test(name))
-      .sort()
-      .map((name) => read(`${folder}/${name}`))
+    const names = readdirSync(folder).filter((name) => /\.(json|ya?ml)$/.test(name))
+    return await Promise.all(names.sort().map((name) => read(`${folder}/${name}`)))
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return []
     throw error
@@ -110,13 +108,13 @@ const joined = (all: readonly (CdiContainerEdits & { readonly field: string })[]
 })
 
 /** What the devices that a container wants change in it. Throws `invalid-argument` naming the field. */
-export const cdiEdits = (
+export const cdiEdits = async (
   config: Pick<ContainerConfig, 'CDIDevices' | 'annotations'>,
   folders: readonly string[] = CDI_FOLDERS,
-): CdiEdits => {
+): Promise<CdiEdits> => {
   const wanted = wantedDevices(config)
   if (wanted.length === 0) return NO_EDITS
-  const files = folders.map(filesIn)
+  const files = await Promise.all(folders.map(filesIn))
   const seen = new Set<CdiSpec>()
   return joined(
     wanted.flatMap((one) => {

@@ -84,7 +84,7 @@ export const gatherFacts = async (cri: Cri, { id, config, sandbox, places, user 
   const { mappings } = sandbox
   const capabilities = capabilitySets({ capabilities: security?.capabilities, privileged, userNamespace: mappings !== undefined }, machine)
   const namespaces = namespacesFor(cri, sandbox, security?.namespaceOptions)
-  const cdi = cdiEdits(config)
+  const cdi = await cdiEdits(config)
   const devices = [...(privileged ? machineDevices() : []), ...configDevices(config)]
   const seccomp = seccompOf(security, capabilities.bounding ?? [], machine)
   const modules = await securityModules(security, sandbox, machine)
