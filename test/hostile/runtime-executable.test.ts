@@ -69,7 +69,7 @@ exec sleep 100000`
 
 /** Processes that strace has stopped in setsid(2), by their pids. */
 const stoppedOnes = (log: string): number[] =>
-  existsSync(log) ? [...readFileSync(log, 'utf8').matchAll(/^(\d+) --- stopped by SIGSTOP/gm)].map(([, pid]) => Number(pid)) : []
+  existsSync(log) ? [...readFileSync(log, 'utf8').matchAll(/^(\d+) +--- stopped by SIGSTOP/gm)].map(([, pid]) => Number(pid)) : []
 
 /** What the process that lies in wait sees of an exec that stands still, while it is in the container, until all has been tried on it. */
 const watchExec = async (box: Bundle): Promise<string[]> => {
