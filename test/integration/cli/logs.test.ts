@@ -62,14 +62,16 @@ describe('wherry logs', { skip: requires('root', 'busybox') }, () => {
     const flags = ['--log-opt', 'max-size=64k', '--log-opt', 'max-file=3']
     const id = await wherry.startShell(
       'rotating',
-      'while [ ! -e /tmp/go ]; do sleep 0.02; done; i=0; while [ $i -lt 6000 ]; do i=$((i + 1)); echo a line of some length with the number $i; [ $((i % 500)) = 0 ] && sleep 0.05; done',
+      'echo ready; while [ ! -e /tmp/go ]; do sleep 0.02; done; i=0; while [ $i -lt 6000 ]; do i=$((i + 1)); echo a line of some length with the number $i; [ $((i % 500)) = 0 ] && sleep 0.05; done',
       flags,
     )
     const { seen, ended: over } = follow('rotating')
+    // who begins late begins with what is still there
+    await eventually('it follows', () => seen.stdout === 'ready\n')
     await wherry.ok('exec', 'rotating', 'touch', '/tmp/go')
     assert.equal(await over, 0)
     const lines = seen.stdout.trimEnd().split('\n')
-    if (!/some output was replaced/.test(seen.stderr)) assert.equal(lines.length, 6000)
+    if (!/some output was replaced/.test(seen.stderr)) assert.equal(lines.length, 6001)
     assert.equal(lines.at(-1), 'a line of some length with the number 6000')
     // what is left is whole from the oldest line on, and in its bounds
     const kept = (await wherry.ok('logs', 'rotating')).trimEnd().split('\n')
