@@ -4,6 +4,7 @@ import { create as message } from '@bufbuild/protobuf'
 import { makeWorkingFolder } from '../../image/apply/working-folder.ts'
 import { bootId } from '../../runtime/boot.ts'
 import { asOwner, ownerOf } from '../../runtime/container/as-owner.ts'
+import { isCommandError } from '../../runtime/container/command-error.ts'
 import { deleteContainer } from '../../runtime/container/delete.ts'
 import { createKept, type Kept } from '../../runtime/container/kept.ts'
 import { WherryError } from '../../runtime/errors.ts'
@@ -93,6 +94,16 @@ const makeInit = async (cri: Cri, { id, config }: Container, sandbox: Sandbox, i
   }
 }
 
+/** Or why its command cannot be executed: kubelet expects to be told by StartContainer, and to count that as a run. */
+const tryInit = async (cri: Cri, container: Container, sandbox: Sandbox, image: UsedImage): Promise<Making | string> => {
+  try {
+    return await makeInit(cri, container, sandbox, image)
+  } catch (error) {
+    if (isCommandError(error)) return error.message
+    throw error
+  }
+}
+
 const NO_IMAGE = { id: '', ref: '', layers: [] }
 
 /** Written down, with its name taken. */
@@ -141,7 +152,8 @@ export const createContainer = async (cri: Cri, request: CreateContainerRequest,
     try {
       const image = await cri.images.use(config.image!.image, leaseOwner(id))
       signal.throwIfAborted()
-      made = await makeInit(cri, begun, sandbox, image)
+      const tried = await tryInit(cri, begun, sandbox, image)
+      made = typeof tried === 'string' ? undefined : tried
       signal.throwIfAborted()
       // the sandbox may have been stopped meanwhile
       if (cri.sandboxes.get(sandbox.id)?.phase !== 'ready')
@@ -149,15 +161,16 @@ export const createContainer = async (cri: Cri, request: CreateContainerRequest,
       cri.containers.change(id, {
         phase: 'created',
         image: { id: image.id, ref: image.ref, layers: image.layers },
-        init: made.kept.record.init,
-        user: made.user,
-        stopSignal: made.stopSignal,
+        init: made?.kept.record.init,
+        user: made?.user,
+        stopSignal: made?.stopSignal,
+        startError: typeof tried === 'string' ? tried : undefined,
       })
     } catch (error) {
       await undo(cri, begun, made?.kept)
       throw error
     }
-    cri.exits.watch(id, made.kept.keeper)
+    if (made !== undefined) cri.exits.watch(id, made.kept.keeper)
     cri.events.emit(ContainerEventType.CONTAINER_CREATED_EVENT, id, sandbox.id)
     return id
   })

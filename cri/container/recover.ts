@@ -41,7 +41,8 @@ const noteStart = ({ containers, engine }: Cri, { id, phase }: Container): void 
 }
 
 const adopt = async (cri: Cri, container: Container): Promise<void> => {
-  const { id } = container
+  const { id, startError } = container
+  if (startError !== undefined) return
   const folders = keeperFolders(cri.containers, id)
   noteStart(cri, container)
   const keeper = await subscribe(folders, LEAVING)

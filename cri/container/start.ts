@@ -42,6 +42,7 @@ export const startContainer = async (cri: Cri, text: string, signal: AbortSignal
       // before its process can end
       const started = realtime()
       try {
+        if (container.startError !== undefined) throw new WherryError('failed-precondition', container.startError)
         cri.logs.follow(container)
         await engineStart(cri.engine, id)
       } catch (error) {

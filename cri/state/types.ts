@@ -75,6 +75,8 @@ export interface Container {
   readonly user?: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] }
   /** Of config or image; absent: SIGTERM. */
   readonly stopSignal?: number
+  /** Its command is not found or cannot be invoked, which StartContainer is to tell: created, it has no init. */
+  readonly startError?: string
   /** Absolute path of its log: the sandbox’s log_directory joined with log_path. Absent: no log. */
   readonly logPath?: string
 }

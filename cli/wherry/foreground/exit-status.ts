@@ -1,5 +1,5 @@
 /** The exit status of a container that could not be started: 127 not found, 126 cannot be invoked, else 125; as shells and docker have it. */
-import { SyscallError } from '../../../runtime/sys/error.ts'
+import { isCommandError } from '../../../runtime/container/command-error.ts'
 import { describe } from '../../support/describe.ts'
 import { complain } from '../../support/output.ts'
 import type { Context } from '../context.ts'
@@ -8,11 +8,8 @@ const ENGINE = 125
 const CANNOT_INVOKE = 126
 const NOT_FOUND = 127
 
-/** What runtime/init/command.ts says it does when it looks for the program, and executes it. */
-const EXECUTING = /^exec(:|\s)/
-
 export const statusFor = (error: unknown): number => {
-  if (!(error instanceof SyscallError) || !EXECUTING.test(error.message)) return ENGINE
+  if (!isCommandError(error)) return ENGINE
   return error.code === 'ENOENT' || error.code === 'ENOTDIR' ? NOT_FOUND : CANNOT_INVOKE
 }
 
