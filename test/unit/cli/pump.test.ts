@@ -61,9 +61,10 @@ describe('the pump between a terminal and our streams', () => {
     execFileSync('mkfifo', [fifo])
     const [source, target] = [openSync('/dev/null', 'r'), openSync(fifo, 'r+')]
     const child = spawn('sh', ['-c', 'stty -onlcr; seq 1 14000'], { stdio: [slave, slave, slave] })
+    const ended = new Promise((resolve) => child.on('exit', resolve))
     closeSync(slave)
     const pump = await startPump(master, source, target)
-    await new Promise((resolve) => child.on('exit', resolve))
+    await ended
     const finished = pump.finish()
     const reader = spawn('sh', ['-c', 'exec cat "$0" > "$1"', fifo, to], { stdio: 'ignore' })
     const read = new Promise((resolve) => reader.on('exit', resolve))
