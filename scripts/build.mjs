@@ -243,7 +243,7 @@ export const loaded = {\n${cases.map(([, line]) => line).join(',\n')}\n}`
 }
 
 /** Sets of flags in the launchers, by what is in them and in no other. */
-const SETS = { quick: QUICK, server: '--optimize-for-size' }
+const SETS = { quick: QUICK, server: '--max-semi-space-size=4' }
 
 /** The packaged Node, and its flags by the set: for verbs that are over soon, for servers, and the usual ones. */
 const packagedNode = (name) => {

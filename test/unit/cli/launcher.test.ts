@@ -165,7 +165,7 @@ describe('bin/wherry', () => {
       const program = args.findIndex((arg) => !arg.startsWith('--'))
       assert.deepEqual(args.slice(program + 1), argv)
       assert.ok(args.includes('--disable-sigusr1'))
-      return args.slice(0, program).includes('--optimize-for-size')
+      return args.slice(0, program).includes('--max-semi-space-size=4')
     }
     for (const argv of [['cri'], ['--debug', 'cri', '--socket', 'x'], ['--root', 'a b', '--log-level=debug', 'cri']])
       assert.ok(isServer(...argv), argv.join(' '))
